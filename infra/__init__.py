@@ -1,0 +1,1 @@
+"""The machinery: storage, records, workers, video files. It knows nothing about faces."""

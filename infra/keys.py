@@ -1,0 +1,42 @@
+"""Content keys: the name of an artefact is a digest of everything that decided its bytes."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import JsonValue
+
+
+def canonical_json(value: JsonValue) -> str:
+    """One spelling per value: sorted names, no spaces, no NaN, so that equal parameters give equal keys."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def stage_key(
+    stage: str, version: int, params: dict[str, JsonValue], upstream: Sequence[str], weights: Mapping[str, str]
+) -> str:
+    """32 hex digits of blake2b over a stage, its version, parameters, upstream keys and weight digests.
+
+    Args:
+        upstream: keys of the artefacts read, in the stage's own order; the first of a chain is the sha256 of the
+            source bytes, followed by the span where only a part of it is read.
+        weights: name in the catalogue -> sha256 of the file that is used.
+    """
+    parts: JsonValue = {
+        "stage": stage,
+        "version": version,
+        "params": params,
+        "upstream": list(upstream),
+        "weights": dict(weights),
+    }
+    return digest(canonical_json(parts))
+
+
+def digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

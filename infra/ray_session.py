@@ -1,0 +1,81 @@
+"""The Ray that workers run in: a cluster that is there already, or one started here and stopped in the end."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from reenactory.infra.settings import Settings
+
+if TYPE_CHECKING:
+    from ray.actor import ActorHandle
+
+# Linux kills Ray's servers when the *thread* that started them ends (they ask for it, so that none outlives a killed
+# run). A pool's own thread ends with the pool; this one stays as long as the process.
+_owner = ThreadPoolExecutor(1, thread_name_prefix="ray-owner")
+_keepers: list[object] = []
+
+
+def start_ray(workers: int, use_gpu: bool) -> bool:
+    """Join the cluster that the settings name, or start one on this machine. True when it was started here."""
+    return _owner.submit(_start, workers, use_gpu).result()
+
+
+def _start(workers: int, use_gpu: bool) -> bool:
+    import ray
+
+    if ray.is_initialized():
+        return False
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    quiet = logging.ERROR
+    address = Settings().ray_address
+    if address:
+        # Only our own settings travel: credentials are the nodes' business, and Ray shows these in its dashboard.
+        passed_on = {name: value for name, value in os.environ.items() if name.startswith("REENACTORY_")}
+        ray.init(address=address, runtime_env={"env_vars": passed_on}, logging_level=quiet, log_to_driver=False)
+        return False
+    # More workers than cores are the user's choice: without the larger count Ray would wait for ever for cores.
+    cpus = max(workers, len(os.sched_getaffinity(0)))
+    ray.init(
+        address="local",  # else a RAY_ADDRESS left in the environment would be joined
+        num_cpus=cpus,
+        include_dashboard=False,
+        object_store_memory=256 * 2**20,
+        logging_level=quiet,
+        log_to_driver=False,
+    )
+    resources = cast("Callable[[], dict[str, float]]", ray.cluster_resources)()
+    gpus, share = resources.get("GPU", 0.0), Settings().gpus_per_worker
+    if use_gpu and gpus < share:
+        ray.shutdown()
+        raise RuntimeError(f"a worker reserves {share:g} GPU, but Ray sees {gpus:g} here; give --device cpu")
+    return True
+
+
+def stop_ray(handles: "list[ActorHandle[Any]]", started_here: bool) -> None:
+    """End these actors, and Ray itself if `start_ray` started it and nobody keeps it."""
+    import ray
+
+    for handle in handles:
+        ray.kill(handle)
+    if started_here and not _keepers:
+        ray.shutdown()
+
+
+@contextmanager
+def keep_ray() -> Iterator[None]:
+    """Within the block a Ray that a pool started here outlives the pool: the next pool joins it, 5 to 20 s sooner."""
+    keeper = object()
+    _keepers.append(keeper)
+    try:
+        yield
+    finally:
+        _keepers.remove(keeper)
+        if "ray" in sys.modules and not _keepers:
+            import ray
+
+            ray.shutdown()

@@ -1,0 +1,88 @@
+"""The record of an artefact: what its key was made of and what came out. It is the provenance and the cache entry."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from reenactory.infra.keys import file_sha256
+from reenactory.infra.store import Store
+
+RECORD_NAME = "_DONE.json"
+
+# The libraries whose code can change an artefact's bytes.
+WATCHED_LIBRARIES = (
+    "reenactory",
+    "numpy",
+    "torch",
+    "onnxruntime",
+    "mediapipe",
+    "opencv-contrib-python",
+    "imageio-ffmpeg",
+    "av",
+    "decord",
+    "pyarrow",
+)
+
+
+class FileStamp(BaseModel):
+    """Size and digest of one file of an artefact."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    bytes: int
+    sha256: str
+
+
+class Record(BaseModel):
+    """`_DONE.json`: written last, so that an artefact with a record is whole and one without does not exist."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    key: str
+    stage: str
+    version: int
+    params: dict[str, JsonValue]
+    upstream: tuple[str, ...]
+    weights: dict[str, str]
+    outcome: Literal["done", "rejected"]
+    reason: str | None = None
+    detail: str | None = None
+    facts: dict[str, JsonValue] = {}  # what the stage found out that tables show: small, plain values
+    frames: int = 0
+    seconds: float = 0.0
+    files: dict[str, FileStamp] = {}
+    versions: dict[str, str] = {}
+
+
+def artefact_path(stage: str, key: str, name: str) -> str:
+    """Where a file of an artefact lies in the store: its key alone decides it."""
+    return f"artefacts/{stage}/{key[:2]}/{key}/{name}"
+
+
+def read_record(store: Store, stage: str, key: str) -> Record | None:
+    path = artefact_path(stage, key, RECORD_NAME)
+    return Record.model_validate_json(store.get(path)) if store.exists(path) else None
+
+
+def write_artefact(store: Store, record: Record, files: Mapping[str, Path]) -> Record:
+    """Put the files, then the record that vouches for them; safe to run twice. Returns the record as written."""
+    stamps = {name: FileStamp(bytes=path.stat().st_size, sha256=file_sha256(path)) for name, path in files.items()}
+    for name in sorted(files):
+        store.put_file(artefact_path(record.stage, record.key, name), files[name])
+    stamped = record.model_copy(update={"files": stamps, "versions": library_versions()})
+    payload = stamped.model_dump_json(indent=1).encode()
+    store.put(artefact_path(record.stage, record.key, RECORD_NAME), payload)
+    return stamped
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in WATCHED_LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

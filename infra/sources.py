@@ -1,0 +1,199 @@
+"""What the user points at: files, folders, globs, s3:// prefixes and manifests, as a sorted list of videos."""
+
+import glob
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+import pyarrow as pa
+
+from reenactory.infra.keys import file_sha256
+from reenactory.infra.store import Store
+from reenactory.infra.tables import get_table, put_table
+
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".3gp"}
+)
+MANIFEST_SUFFIXES = frozenset({".csv", ".parquet"})
+VOXCELEB_PERSON = re.compile(r"^id\d{5}$")
+DIGEST_TABLE = "index/sources.parquet"
+
+
+class UnusableInputError(ValueError):
+    """An INPUT that names nothing usable; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A video as the user has it."""
+
+    uri: str  # absolute path, or s3://bucket/key
+    video_id: str
+    identity: str
+    stamp: str  # size and time (or ETag): while it stays, so does the digest
+    sha256: str = ""
+
+
+def find_videos(inputs: Sequence[str]) -> tuple[list[Source], int]:
+    """The videos of all inputs, sorted by address, each once, and how many other files were passed over.
+
+    The identity is the manifest's column, the first field of a `person#video#...` name, the nearest folder named like
+    a VoxCeleb person (id10280), or else the file's stem.
+
+    Raises:
+        UnusableInputError: an input does not exist or holds no video.
+    """
+    found: dict[str, Source] = {}
+    skipped = 0
+    for text in inputs:
+        sources, passed_over = _expand(text)
+        if not sources:
+            raise UnusableInputError(f"{text}: no video in it; known suffixes: {' '.join(sorted(VIDEO_SUFFIXES))}")
+        skipped += passed_over
+        found.update({source.uri: source for source in sources})
+    return _distinct_ids([found[uri] for uri in sorted(found)]), skipped
+
+
+def _expand(text: str) -> tuple[list[Source], int]:
+    if text.startswith("s3://"):
+        return _from_s3(text)
+    path = Path(text).expanduser()
+    if path.is_file():
+        return (_from_manifest(path), 0) if path.suffix.lower() in MANIFEST_SUFFIXES else ([_local(path)], 0)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        videos = [_local(file) for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+        return videos, len(files) - len(videos)
+    matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file())  # noqa: PTH207 - absolute patterns
+    if not matches:
+        raise UnusableInputError(f"{text}: no such file, folder or match; give a video, a folder, a glob or a manifest")
+    return [_local(match) for match in matches], 0
+
+
+def _local(path: Path, identity: str | None = None) -> Source:
+    absolute = path.resolve()
+    stat = absolute.stat()
+    # The names are those of the path as given: a link's target may be called after its content.
+    return Source(
+        str(absolute), path.stem, identity or _identity(path.absolute()), f"{stat.st_size}:{stat.st_mtime_ns}"
+    )
+
+
+def _identity(path: PurePosixPath | Path) -> str:
+    if "#" in path.stem:
+        return path.stem.split("#")[0]
+    persons = [part for part in path.parts[:-1] if VOXCELEB_PERSON.match(part)]
+    return persons[-1] if persons else path.stem
+
+
+def _from_manifest(path: Path) -> list[Source]:
+    """A CSV or Parquet table with a column `video` (relative paths: to the table) and optionally `identity`."""
+    try:
+        table = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path, dtype=str)
+    except ValueError as error:  # what pandas and pyarrow raise for files of another kind
+        raise UnusableInputError(f"{path}: not a manifest that can be read ({error})") from error
+    if "video" not in table.columns:
+        columns = ", ".join(map(str, table.columns))
+        raise UnusableInputError(f"{path}: a manifest needs a column 'video' (has: {columns}); 'identity' is optional")
+    identities = table["identity"] if "identity" in table.columns else [None] * len(table)
+    sources: list[Source] = []
+    for video, identity in zip(table["video"], identities, strict=True):
+        file = Path(str(video)) if Path(str(video)).is_absolute() else path.parent / str(video)
+        if not file.is_file():
+            raise UnusableInputError(f"{path}: names {video}, which does not exist")
+        sources.append(_local(file, None if identity is None or pd.isna(identity) else str(identity)))
+    return sources
+
+
+def _from_s3(uri: str) -> tuple[list[Source], int]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from reenactory.infra.store_s3 import remedy, s3_client
+
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    pages = s3_client(os.getpid()).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    try:
+        objects = [entry for page in pages for entry in page.get("Contents", [])]
+    except (BotoCoreError, ClientError) as error:
+        # Not chained: the text of a server's answer is not ours to print.
+        raise UnusableInputError(f"cannot list {uri}: {remedy(error, bucket)}") from None
+    videos = [entry for entry in objects if PurePosixPath(entry["Key"]).suffix.lower() in VIDEO_SUFFIXES]
+    sources = [_s3_source(bucket, entry["Key"], f"{entry['Size']}:{entry['ETag']}") for entry in videos]
+    return sources, len(objects) - len(videos)
+
+
+def _s3_source(bucket: str, key: str, stamp: str) -> Source:
+    name = PurePosixPath(key)
+    return Source(f"s3://{bucket}/{key}", name.stem, _identity(name), stamp)
+
+
+def _distinct_ids(sources: list[Source]) -> list[Source]:
+    """Two files of one name would give clips of one name: such ids get a mark made from the address."""
+    times = Counter((source.identity, source.video_id) for source in sources)
+    return [
+        source
+        if times[source.identity, source.video_id] == 1
+        else replace(source, video_id=f"{source.video_id}-{hashlib.sha256(source.uri.encode()).hexdigest()[:8]}")
+        for source in sources
+    ]
+
+
+def with_digests(store: Store, sources: Sequence[Source]) -> Iterator[Source]:
+    """Each source with the sha256 of its bytes; a file whose size and time are known is not read again."""
+    known = _known_digests(store)
+    fresh = False
+    try:
+        for source in sources:
+            slot = (source.uri, source.stamp)
+            if slot not in known:
+                known[slot] = _digest(source)
+                fresh = True
+            yield replace(source, sha256=known[slot])
+    finally:  # a run that is broken off keeps what it has read
+        if fresh:
+            _save_digests(store, known)
+
+
+def _digest(source: Source) -> str:
+    if not source.uri.startswith("s3://"):
+        try:
+            return file_sha256(Path(source.uri))
+        except OSError as error:
+            raise UnusableInputError(f"{source.uri} cannot be read: {error.strerror}; leave it out") from None
+    from reenactory.infra.store_s3 import s3_client
+
+    bucket, _, key = source.uri.removeprefix("s3://").partition("/")
+    body = s3_client(os.getpid()).get_object(Bucket=bucket, Key=key)["Body"]
+    digest = hashlib.sha256()
+    for chunk in body.iter_chunks(2**20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def local_copy(uri: str, folder: Path) -> Path:
+    """The source as a local file: itself, or a download into `folder`."""
+    if not uri.startswith("s3://"):
+        return Path(uri)
+    from reenactory.infra.store_s3 import s3_client
+
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    target = folder / PurePosixPath(key).name
+    s3_client(os.getpid()).download_file(bucket, key, str(target))
+    return target
+
+
+def _known_digests(store: Store) -> dict[tuple[str, str], str]:
+    if not store.exists(DIGEST_TABLE):
+        return {}
+    rows = get_table(store, DIGEST_TABLE).to_pylist()
+    return {(row["uri"], row["stamp"]): row["sha256"] for row in rows}
+
+
+def _save_digests(store: Store, known: dict[tuple[str, str], str]) -> None:
+    rows = [{"uri": uri, "stamp": stamp, "sha256": digest} for (uri, stamp), digest in sorted(known.items())]
+    put_table(store, DIGEST_TABLE, pa.Table.from_pylist(rows))

@@ -1,0 +1,126 @@
+"""One interface over a local folder and an S3 bucket: named objects that appear whole or not at all."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+TEMP_PREFIX = ".tmp-"  # names of files under construction; never listed, never a valid object name
+MAX_PATH_CHARS = 512  # S3 allows 1024 bytes for prefix and path together
+
+
+class MissingObject(LookupError):  # noqa: N818, it is an answer before it is an error
+    """An object that was asked for is not in the store."""
+
+    def __init__(self, path: str, uri: str) -> None:
+        super().__init__(path, uri)
+        self.path = path
+        self.uri = uri
+
+    def __str__(self) -> str:
+        return f"no object {self.path!r} in {self.uri}"
+
+
+class StoreUnusable(Exception):  # noqa: N818, named after what it says
+    """A store that cannot be written. The message is one line: what is wrong and what to do."""
+
+
+class Store(Protocol):
+    """Objects under relative POSIX paths. Every method but `list` refuses a malformed path with ValueError.
+
+    Writes are atomic and idempotent: a reader sees the old object, the new object or none, never a part. Instances are
+    safe to share between threads and are pickled by their address alone, never with a credential.
+    """
+
+    @property
+    def uri(self) -> str:
+        """Where the store is, in the form that `open_store` takes."""
+
+    @property
+    def remote(self) -> bool:
+        """True where every call is a network round trip, so that callers batch and keep several in flight."""
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write or replace an object."""
+
+    def put_file(self, path: str, local: Path) -> None:
+        """Write or replace an object with the content of a local file of any size."""
+
+    def get(self, path: str) -> bytes:
+        """The whole object; MissingObject where there is none."""
+
+    def local_path(self, path: str, cache: Path) -> Path:
+        """A local file with the object's content, to be read only; MissingObject where there is none.
+
+        A local store returns its own file. A remote one downloads into `cache`, once per content of the object.
+        """
+
+    def exists(self, path: str) -> bool:
+        """Whether the object is there."""
+
+    def size(self, path: str) -> int | None:
+        """Bytes of the object, None where there is none."""
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Paths that begin with `prefix` (a string prefix, `""` for all), sorted, without unfinished files."""
+
+    def delete(self, path: str) -> None:
+        """Remove the object; nothing happens where there is none."""
+
+    def put_if_absent(self, path: str, data: bytes) -> bool:
+        """Write only where no object is: True when this call wrote it. Of several racing calls one gets True.
+
+        On S3 a False may follow a write of this very call whose answer was lost on the way and that was sent again;
+        a caller to whom that matters reads the object back.
+        """
+
+
+def checked_path(path: str) -> str:
+    """`path` itself when it is a relative POSIX path that both kinds of store can hold; else ValueError."""
+    components = path.split("/")
+    faults = {
+        "is empty": not path,
+        f"is longer than {MAX_PATH_CHARS} characters": len(path) > MAX_PATH_CHARS,
+        "has a NUL or a backslash": "\0" in path or "\\" in path,
+        "is absolute": path.startswith("/"),
+        "has an empty, '.' or '..' component": any(part in ("", ".", "..") for part in components),
+        f"has a component that begins with {TEMP_PREFIX!r}": any(part.startswith(TEMP_PREFIX) for part in components),
+    }
+    found = [fault for fault, present in faults.items() if present]
+    if found:
+        raise ValueError(
+            f"object path {path[:80]!r} {' and '.join(found)}; expected a relative path such as 'a/b.json'"
+        )
+    return path
+
+
+def open_store(uri: str) -> Store:
+    """The store at `uri`: a folder (plain path or `file:///path`, created when absent) or `s3://bucket/prefix`.
+
+    A probe object is written and removed once, so that a run fails here and not after an hour of work.
+
+    Raises:
+        StoreUnusable: an address of another form, a folder or bucket that cannot be written, no credentials.
+    """
+    # The implementations are imported here because boto3 takes 0.5 s to import, which a local run need not pay.
+    if uri.startswith("s3://"):
+        from reenactory.infra.store_s3 import open_s3_store
+
+        return open_s3_store(uri)
+    from reenactory.infra.store_local import open_local_store
+
+    return open_local_store(_folder(uri))
+
+
+def _folder(uri: str) -> Path:
+    """The folder that a plain path or a `file://` address names."""
+    if "://" not in uri:
+        if not uri.strip() or "\0" in uri:
+            raise StoreUnusable(f"{uri!r} names no store; give a folder or s3://bucket/prefix")
+        return Path(uri).expanduser()
+    parts = urlsplit(uri)
+    if parts.scheme != "file":
+        raise StoreUnusable(f"stores of kind {parts.scheme}:// are not supported; give a folder or s3://bucket/prefix")
+    if parts.netloc not in ("", "localhost") or not parts.path:
+        raise StoreUnusable(f"{uri!r} names no local folder; write it as file:///absolute/folder or as a plain path")
+    return Path(unquote(parts.path))

@@ -1,0 +1,98 @@
+"""`summary.json`: what a run did, in numbers that a script can check."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+from reenactory.infra.records import library_versions
+from reenactory.infra.store import Store
+
+
+class Summary(BaseModel):
+    """Counts of one run. On a second run of the same work every `computed` is 0."""
+
+    model_config = ConfigDict(extra="forbid")
+    run: str
+    flow: str
+    items: int
+    done: int
+    rejected: dict[str, int]
+    rejected_examples: dict[str, list[str]] = {}  # the first few of each reason, with their details
+    failed: int
+    failures: list[str] = []
+    computed: dict[str, int]
+    cached: dict[str, int]
+    frames: int
+    seconds: float
+    frames_per_second: dict[str, float]
+    outputs: dict[str, str]
+    versions: dict[str, str]
+
+    @property
+    def exit_code(self) -> int:
+        """0: every item is done or rejected with a reason; 1: something failed that a retry could mend."""
+        return 1 if self.failed else 0
+
+
+def count_outcomes(rows: Iterable[Mapping[str, object]]) -> tuple[int, dict[str, int]]:
+    """Number of rows that are done, and of the others by reason."""
+    done, rejected = 0, Counter[str]()
+    for row in rows:
+        if row["outcome"] == "done":
+            done += 1
+        else:
+            rejected[str(row["reason"])] += 1
+    return done, dict(sorted(rejected.items()))
+
+
+def examples(rows: Iterable[Mapping[str, object]], most: int = 3) -> dict[str, list[str]]:
+    """The first few rejected rows of each reason as `item: detail`."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row["outcome"] != "done" and len(found.setdefault(str(row["reason"]), [])) < most:
+            found[str(row["reason"])].append(f"{row.get('item')}: {row.get('detail')}")
+    return dict(sorted(found.items()))
+
+
+def rates(frames: Mapping[str, int], seconds: Mapping[str, float]) -> dict[str, float]:
+    """Frames per second of compute of one worker, per stage that computed anything."""
+    return {stage: round(frames[stage] / seconds[stage], 2) for stage in frames if seconds.get(stage, 0) > 0}
+
+
+def merge(run: str, flow: str, parts: Iterable[Summary]) -> Summary:
+    """One summary of several flows that ran one after the other."""
+    parts = list(parts)
+    computed, cached, rejected = Counter[str](), Counter[str](), Counter[str]()
+    outputs: dict[str, str] = {}
+    speeds: dict[str, float] = {}
+    for part in parts:
+        computed.update(part.computed)
+        cached.update(part.cached)
+        rejected.update(part.rejected)
+        outputs |= part.outputs
+        speeds |= part.frames_per_second
+    return Summary(
+        run=run,
+        flow=flow,
+        items=sum(part.items for part in parts),
+        done=sum(part.done for part in parts),
+        rejected=dict(rejected),
+        rejected_examples={reason: items for part in parts for reason, items in part.rejected_examples.items()},
+        failed=sum(part.failed for part in parts),
+        failures=[failure for part in parts for failure in part.failures],
+        computed=dict(computed),
+        cached=dict(cached),
+        frames=sum(part.frames for part in parts),
+        seconds=round(sum(part.seconds for part in parts), 2),
+        frames_per_second=speeds,
+        outputs=outputs,
+        versions=library_versions(),
+    )
+
+
+def write_summary(store: Store, summary: Summary) -> None:
+    """`summary.json` is the latest flow of the run; each flow's own stays beside it."""
+    payload = summary.model_dump_json(indent=1).encode()
+    store.put(f"runs/{summary.run}/summary-{summary.flow}.json", payload)
+    store.put(f"runs/{summary.run}/summary.json", payload)

@@ -1,0 +1,26 @@
+"""The one place that touches video files: look at, decode, cut and write them."""
+
+from reenactory.infra.video.cut import ClipCodec, CropSpan, cut_clips
+from reenactory.infra.video.decode import Frames, PixelFormat, ReadSpec, read_chunks, read_frames
+from reenactory.infra.video.encode import VideoCodec, write_video
+from reenactory.infra.video.faults import FaultCode, VideoFault
+from reenactory.infra.video.probe import VideoInfo, probe
+from reenactory.infra.video.random_access import read_frames_at
+
+__all__ = [
+    "ClipCodec",
+    "CropSpan",
+    "FaultCode",
+    "Frames",
+    "PixelFormat",
+    "ReadSpec",
+    "VideoCodec",
+    "VideoFault",
+    "VideoInfo",
+    "cut_clips",
+    "probe",
+    "read_chunks",
+    "read_frames",
+    "read_frames_at",
+    "write_video",
+]
