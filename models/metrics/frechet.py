@@ -1,0 +1,114 @@
+"""Fréchet distance between two sets of features, from the features or from statistics that shards merge."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+Features = NDArray[np.float32] | NDArray[np.float64]
+
+GRAM_ROUTE_MAX_N = 2048
+
+
+def fid(real: Features, generated: Features) -> float:
+    """Fréchet distance between Gaussians fitted to two feature sets, unbiased covariances (Heusel 2017, FID).
+
+    tr sqrt(S1 S2) is the nuclear norm of the centred cross-Gram matrix over sqrt((n1 - 1)(n2 - 1)): at n = 200 that is
+    0.2 s against 33 s for the 2048 x 2048 square root, and exact although the covariances are singular. When both
+    sets exceed 2048 the covariance route is the smaller problem.
+
+    Args:
+        real: (n1, D) float32 or float64, n1 >= 2.
+        generated: (n2, D), n2 >= 2.
+
+    Returns:
+        The squared distance, >= 0 up to rounding.
+
+    Raises:
+        ValueError: shapes do not match, fewer than two rows, or a value is not finite.
+    """
+    check_features(real, generated)
+    if min(len(real), len(generated)) > GRAM_ROUTE_MAX_N:
+        return frechet_distance(FeatureStats.of(real), FeatureStats.of(generated))
+    x, y = real.astype(np.float64), generated.astype(np.float64)
+    mean_gap = x.mean(axis=0) - y.mean(axis=0)
+    x -= x.mean(axis=0)
+    y -= y.mean(axis=0)
+    scale_x, scale_y = 1.0 / (len(x) - 1), 1.0 / (len(y) - 1)
+    cross = linalg.svdvals(x @ y.T, overwrite_a=True, check_finite=False).sum() * np.sqrt(scale_x * scale_y)
+    return float(mean_gap @ mean_gap + np.vdot(x, x) * scale_x + np.vdot(y, y) * scale_y - 2.0 * cross)
+
+
+def check_features(real: Features, generated: Features) -> None:
+    """Refuse feature sets on which the distance is not defined.
+
+    Raises:
+        ValueError: not two (n, D) arrays with the same D, n < 2, or values that are not finite.
+    """
+    if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
+        raise ValueError(f"expected features (n1, D) and (n2, D), got {real.shape} and {generated.shape}")
+    if min(len(real), len(generated)) < 2:
+        raise ValueError(f"a covariance needs two rows or more, got {len(real)} real and {len(generated)} generated")
+    if not (np.isfinite(real).all() and np.isfinite(generated).all()):
+        raise ValueError("features must be finite: drop frames without features before the distance is taken")
+
+
+@dataclass(frozen=True)
+class FeatureStats:
+    """Sufficient statistics of a feature set; shards make them, ``merge`` adds them, ``frechet_distance`` reads them.
+
+    Attributes:
+        count: number of rows.
+        total: (D,) float64, sum of the rows.
+        outer: (D, D) float64, sum of the outer products.
+    """
+
+    count: int
+    total: NDArray[np.float64]
+    outer: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, features: Features) -> "FeatureStats":
+        """Statistics of (n, D) features."""
+        x = features.astype(np.float64)
+        return cls(count=len(x), total=x.sum(axis=0), outer=x.T @ x)
+
+    def merge(self, other: "FeatureStats") -> "FeatureStats":
+        """Statistics of both sets together."""
+        return FeatureStats(self.count + other.count, self.total + other.total, self.outer + other.outer)
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """(D,) float64."""
+        return self.total / self.count
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        """(D, D) float64, unbiased as ``np.cov``."""
+        if self.count < 2:
+            raise ValueError(f"a covariance needs two rows or more, got {self.count}")
+        mean = self.mean
+        return (self.outer - self.count * np.outer(mean, mean)) / (self.count - 1)
+
+
+def frechet_distance(real: FeatureStats, generated: FeatureStats) -> float:
+    """Fréchet distance from sufficient statistics.
+
+    tr sqrt(S1 S2) is the sum of the roots of the eigenvalues of L' S2 L, where S1 = L L': symmetric problems only,
+    so neither complex parts nor the usual 1e-6 on the diagonal of a singular product arise.
+
+    Args:
+        real: statistics of at least two rows.
+        generated: likewise, same D.
+
+    Returns:
+        The squared distance, >= 0 up to rounding.
+    """
+    gap = real.mean - generated.mean
+    first, second = real.covariance, generated.covariance
+    values, vectors = linalg.eigh(first, check_finite=False)
+    root = vectors * np.sqrt(np.clip(values, 0.0, None))  # (D, D), S1 = root @ root.T
+    product = linalg.eigvalsh(root.T @ second @ root, check_finite=False)
+    cross = np.sqrt(np.clip(product, 0.0, None)).sum()
+    return float(gap @ gap + np.trace(first) + np.trace(second) - 2.0 * cross)

@@ -1,0 +1,1 @@
+"""Triangle meshes to per-pixel triangle, depth and barycentric coordinates."""

@@ -1,0 +1,1 @@
+"""Re-enactment methods behind one protocol."""

@@ -1,0 +1,1 @@
+"""RVM, robust video matting (weights GPL-3.0: fetched by the user, never shipped)."""

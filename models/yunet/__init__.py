@@ -1,0 +1,1 @@
+"""YuNet, the face detector of OpenCV's model zoo."""
