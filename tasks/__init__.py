@@ -1,0 +1,1 @@
+"""What happens to one clip or one pair: a file per stage."""

@@ -1,0 +1,163 @@
+"""detect: every face of every frame of a video, once. The expensive half of cropping, so its thresholds stay cheap."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pydantic import Field
+
+from reenactory.infra.video import ReadSpec, VideoInfo, probe, read_chunks
+from reenactory.models import weights as catalogue
+from reenactory.tasks.outcomes import Made, Outcome
+from reenactory.tasks.sparse import Found, Seen, SparseSearch
+from reenactory.tasks.stage import Runtime, StageParams
+
+VERSION = 2
+
+SCHEMA = pa.schema(
+    [
+        ("frame", pa.int32()),  # at the constant rate of the clips, from 0
+        ("box_ltrb", pa.list_(pa.float32(), 4)),  # source pixels, as displayed
+        ("points", pa.list_(pa.float32(), 10)),  # x, y of five points, source pixels
+        ("score", pa.float32()),
+        ("sharpness", pa.float32()),  # measured in this frame, also where the box is interpolated
+        ("interpolated", pa.bool_()),  # box, points and score lie between those of the nearest searched frames
+    ]
+)
+
+
+ROWS_AS_OBJECTS = 4096  # a face is 5 KB as Python objects and 80 bytes in a table: hours of video must fit
+
+
+class Params(StageParams):
+    """How faces are looked for."""
+
+    fps: float | None = Field(
+        default=None,
+        gt=0,
+        description="Constant frame rate of the clips. Default: the video's own; variable-rate videos are "
+        "resampled to their average rate, so that clip time is video time.",
+    )
+    height_px: int = Field(
+        default=360,
+        ge=64,
+        description="Frames are scaled to this height for the detector (VoxCeleb's way). Raise it for small faces.",
+    )
+    min_score: float = Field(default=0.7, gt=0, lt=1, description="Detections below this score are ignored.")
+    stride: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="Only every so many frames are searched where the faces move little and stay within their reach; "
+        "boxes in between are interpolated. 1 searches every frame, as published: needed to have single missed frames "
+        "end a track, or to see faces that show for less than a stride.",
+    )
+    tolerate_damage: bool = Field(
+        default=False,
+        description="Use what decodes of damaged or cut-off files instead of rejecting them.",
+    )
+
+
+@dataclass(frozen=True)
+class Item:
+    """A video file as the user has it."""
+
+    scratch: Path
+    video: Path
+
+
+class Models:
+    """The detector, made for one height and score."""
+
+    def __init__(self, params: Params) -> None:
+        from reenactory.models.shots import ShotDetector
+        from reenactory.models.yunet.detector import FaceDetector
+
+        self.new_shots = ShotDetector  # one per video
+        self.detector = FaceDetector(catalogue.locate("yunet"), params.min_score)
+
+    def search(self, frame: NDArray[np.uint8]) -> Seen:
+        """Faces of a (H, W, 3) uint8 BGR frame."""
+        return Seen(*self.detector.detect(frame)[:3])
+
+
+def weights(params: Params) -> Sequence[str]:
+    return ("yunet",)
+
+
+def load(params: Params, runtime: Runtime) -> Models:
+    return Models(params)
+
+
+def run(item: Item, params: Params, models: Models) -> Sequence[Outcome]:
+    info = probe(item.video)
+    rate = clip_rate(info, params.fps)
+    parts = [SCHEMA.empty_table()]
+    rows = _no_rows()
+    search = SparseSearch(models.search, models.new_shots().is_cut, params.stride)
+    frames, shots = 0, [0]
+    for found in search.faces(_frames(item.video, info, rate, params)):
+        _append(rows, frames, found, info)
+        if found.cut:
+            shots.append(frames)
+        frames += 1
+        if len(rows["frame"]) >= ROWS_AS_OBJECTS:
+            parts.append(pa.table(rows, schema=SCHEMA))
+            rows = _no_rows()
+    table = pa.concat_tables([*parts, pa.table(rows, schema=SCHEMA)]).combine_chunks()
+    facts = {
+        "width": info.width,
+        "height": info.height,
+        "fps_num": rate.numerator,
+        "fps_den": rate.denominator,
+        "frames": frames,
+        "has_audio": info.has_audio,
+        "variable_rate": info.variable_rate,
+        "rotation": info.rotation,
+        "codec": info.codec,
+        "faces": table.num_rows,
+        "shots": len(shots),
+        "searched": search.searched,
+    }
+    notes = {**{name: str(value) for name, value in facts.items()}, "shot_starts": json.dumps(shots)}
+    table = table.replace_schema_metadata(notes)
+    path = item.scratch / "detections.parquet"
+    pq.write_table(table, path, compression="zstd")
+    return (Made({"detections.parquet": path}, frames, facts),)
+
+
+def _no_rows() -> dict[str, list[object]]:
+    return {name: [] for name in SCHEMA.names}
+
+
+def clip_rate(info: VideoInfo, fps: float | None) -> Fraction:
+    """The constant rate at which frames are numbered: the one asked for, or the video's own."""
+    return info.rate if fps is None else Fraction(fps).limit_denominator(1001)
+
+
+def _frames(video: Path, info: VideoInfo, rate: Fraction, params: Params) -> Iterator[NDArray[np.uint8]]:
+    height = params.height_px if info.height > params.height_px else None  # never enlarged: it only costs time
+    spec = ReadSpec(rate=rate, height=height, pixel_format="bgr24", tolerate_damage=params.tolerate_damage)
+    for chunk in read_chunks(video, spec):
+        yield from chunk
+
+
+def _append(rows: dict[str, list[object]], frame_number: int, found: Found, info: VideoInfo) -> None:
+    from reenactory.models.yunet.detector import sharpness
+
+    height, width = found.frame.shape[:2]
+    scale = np.array([info.width / width, info.height / height], np.float32)
+    boxes, points, scores, interpolated = found.seen
+    for box, five, score in zip(boxes, points, scores, strict=True):
+        rows["frame"].append(frame_number)
+        rows["box_ltrb"].append(box * np.tile(scale, 2))
+        rows["points"].append((five * scale).reshape(-1))
+        rows["score"].append(score)
+        rows["sharpness"].append(sharpness(found.frame, box))
+        rows["interpolated"].append(interpolated)

@@ -1,0 +1,103 @@
+"""Rendering as jobs: from a pair and the clips it names to one render, and the row that a run keeps of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from reenactory.infra.index import RecordIndex
+from reenactory.models.renderers.protocol import RendererCard
+from reenactory.tasks.errors import WrongUseError
+from reenactory.tasks.pairs import Pair
+from reenactory.tasks.render import Params
+from reenactory.tasks.renderers import renderer_class
+from reenactory.tasks.stage import ArtefactRef, Chain, Job, Ref
+
+ClipRow = Mapping[str, object]  # a row of the clips table
+
+RENDERS = pa.schema(
+    [(name, pa.string()) for name in ("pair_id", "renderer", "stage", "render_key", "outcome", "reason", "detail")]
+)
+
+
+def clip_rows(clips: pa.Table) -> dict[str, ClipRow]:
+    return {str(row["clip_id"]): row for row in clips.to_pylist()}
+
+
+def check_pairs(pairs: Sequence[Pair], clips: Mapping[str, ClipRow]) -> None:
+    """Every clip that is named must be there, and long enough.
+
+    Raises:
+        WrongUseError: with the first few that are not.
+    """
+    named = {clip for pair in pairs for clip in (pair.source_clip, pair.driving_clip)}
+    unknown = sorted(named - set(clips))
+    if unknown:
+        raise WrongUseError(f"{len(unknown)} clip(s) of the pair file are not in the dataset: {', '.join(unknown[:3])}")
+    for pair in pairs:
+        last = pair.driving_start + pair.driving_count
+        if last > _frames(clips[pair.driving_clip]) or pair.source_frame >= _frames(clips[pair.source_clip]):
+            raise WrongUseError(f"pair {pair.pair_id} names frames beyond the end of its clips")
+        if min(pair.source_frame, pair.driving_start, pair.driving_count - 1) < 0:
+            raise WrongUseError(f"pair {pair.pair_id} names a frame before the start of its clips, or drives none")
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """Render jobs of one renderer over one clips table."""
+
+    renderer: str
+    clips: Mapping[str, ClipRow]
+
+    @property
+    def card(self) -> RendererCard:
+        return renderer_class(self.renderer).card
+
+    def chain(self, pair: Pair) -> Chain:
+        source, driving = self.clips[pair.source_clip], self.clips[pair.driving_clip]
+        needs = renderer_class(self.renderer).needs
+        still, span = (pair.source_frame, 1), (pair.driving_start, pair.driving_count)
+        inputs: dict[str, Ref] = {"source_frame": _file(source, "crop", "clip.mp4", still)}
+        upstream = [f"{source['crop_key']}", f"{still[0]}+1", f"{driving['crop_key']}", f"{span[0]}+{span[1]}"]
+        if "matte" in needs:
+            inputs["source_alpha"] = _file(source, "matte", "alpha.mkv", still)
+            upstream.append(f"{source['matte_key']}")
+        if "face3d" in needs:
+            for role, clip, part in (("source", source, still), ("driving", driving, span)):
+                inputs[f"{role}_mesh"] = _file(clip, "face3d", "mesh.npy", part)
+                inputs[f"{role}_face"] = _file(clip, "face3d", "coefficients.parquet", part)
+                upstream.append(f"{clip['face3d_key']}")
+        if "driving_frames" in needs:
+            inputs["driving_frames"] = _file(driving, "crop", "clip.mp4", span)
+        params = Params(renderer=self.renderer, renderer_version=self.card.version)
+        fields = {
+            "fps_num": driving["fps_num"],
+            "fps_den": driving["fps_den"],
+            "driving_count": pair.driving_count,
+        }
+        label = f"{self.renderer} {pair.pair_id}"
+        return (Job("render", params, (tuple(upstream),), label, pair.driving_count, inputs, fields),)
+
+    def row(self, pair: Pair, index: RecordIndex) -> dict[str, object] | None:
+        """The run's row of a pair; None when its work failed and the next run tries it again."""
+        (job,) = self.chain(pair)
+        entry = index.get("render", job.keys[0])
+        if entry is None:
+            return None
+        return {
+            "pair_id": pair.pair_id,
+            "renderer": self.renderer,
+            "stage": "render",
+            "render_key": entry.key,
+            "outcome": entry.outcome,
+            "reason": entry.reason,
+            "detail": entry.detail,
+        }
+
+
+def _file(clip: ClipRow, stage: str, name: str, span: tuple[int, int]) -> ArtefactRef:
+    return ArtefactRef(stage, str(clip[f"{stage}_key"]), name, *span)
+
+
+def _frames(clip: ClipRow) -> int:
+    return int(str(clip["frame_count"]))

@@ -1,0 +1,102 @@
+"""Motion over time, of the driver and of every render: what a strip of six frames cannot show."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from reenactory.tasks.face3d import column
+
+WIDTH, HEIGHT = 400.0, 100.0  # of the drawing, in its own units; the page stretches it
+MOST_POINTS = 160  # of a line: more cannot be told apart at the width it is shown
+UPPER_LIP, LOWER_LIP = 62, 66  # inner lips, middle; of the 68 landmarks
+EYE_CORNERS = (36, 45)
+
+Series = NDArray[np.float32]
+
+
+class Line(NamedTuple):
+    """One series; a part ends where no face was found."""
+
+    colour: int  # 0 is the driver, then the renderers in order
+    parts: list[str]  # points of a polyline each
+
+
+class Chart(NamedTuple):
+    """A quantity over the frames of a pair."""
+
+    title: str
+    unit: str
+    low: str
+    high: str
+    zero: float | None  # height of the zero line where it is in the picture
+    lines: list[Line]
+
+
+def yaw(face: pa.Table) -> Series:
+    """(T,) degrees, NaN where no face was found."""
+    return np.degrees(column(face, "angles")[:, 1])
+
+
+def mouth_opening(face: pa.Table) -> Series:
+    """(T,) gap of the inner lips over the distance of the outer eye corners, NaN where no face was found.
+
+    From landmarks, so that it means the same whatever made the expression coefficients.
+    """
+    points = column(face, "landmarks").reshape(-1, 68, 2)
+    gap = np.linalg.norm(points[:, UPPER_LIP] - points[:, LOWER_LIP], axis=1)
+    first, second = EYE_CORNERS
+    return np.asarray(gap / np.linalg.norm(points[:, first] - points[:, second], axis=1), np.float32)
+
+
+def charts(faces: Sequence[pa.Table | None]) -> list[Chart]:
+    """Charts of the faces that there are, the driver's first; none where no frame of any has a face."""
+    quantities = (("yaw", "degrees", yaw, 1, 5.0), ("mouth opening", "of the eye distance", mouth_opening, 2, 0.1))
+    drawn = [
+        _chart(title, unit, [None if face is None else measure(face) for face in faces], decimals, span)
+        for title, unit, measure, decimals, span in quantities
+    ]
+    return [chart for chart in drawn if chart is not None]
+
+
+def _chart(title: str, unit: str, series: Sequence[Series | None], decimals: int, least_span: float) -> Chart | None:
+    known = [values for values in series if values is not None and np.isfinite(values).any()]
+    if not known:
+        return None
+    low = min(float(np.nanmin(values)) for values in known)
+    high = max(float(np.nanmax(values)) for values in known)
+    if high - low < least_span:  # hardly anything moves: a flat line, not noise at full height
+        middle = (low + high) / 2
+        low = max(0.0, middle - least_span / 2) if low >= 0 else middle - least_span / 2
+        high = low + least_span
+    lines = [
+        Line(colour, _parts(values, low, high))
+        for colour, values in enumerate(series)
+        if values is not None and np.isfinite(values).any()
+    ]
+    zero = round(_height(0.0, low, high), 1) if low < 0 < high else None
+    return Chart(title, unit, _label(low, decimals), _label(high, decimals), zero, lines)
+
+
+def _label(value: float, decimals: int) -> str:
+    return f"{value:.{decimals}f}".replace("-", "−")
+
+
+def _parts(values: Series, low: float, high: float) -> list[str]:
+    count = len(values)
+    chosen = np.unique(np.rint(np.linspace(0, count - 1, min(count, MOST_POINTS))).astype(int))
+    parts: list[list[str]] = [[]]
+    for index in chosen:
+        if not np.isfinite(values[index]):
+            parts.append([])
+            continue
+        x = WIDTH * index / max(1, count - 1)
+        parts[-1].append(f"{x:.1f},{_height(float(values[index]), low, high):.1f}")
+    # A lone point is written twice: with round caps a line of no length is a dot.
+    return [" ".join(part if len(part) > 1 else part * 2) for part in parts if part]
+
+
+def _height(value: float, low: float, high: float) -> float:
+    return HEIGHT * (high - value) / (high - low)

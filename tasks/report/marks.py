@@ -1,0 +1,45 @@
+"""A row of the score table as a drawing: each renderer's value and interval on one axis, better to the right."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+WIDTH = 100.0  # of the axis, in the drawing's units
+MARGIN = 4.0
+
+
+class Mark(NamedTuple):
+    """One renderer on the axis; `low` and `high` are equal where there is no interval."""
+
+    colour: int
+    at: float
+    low: float
+    high: float
+
+
+class Estimate(NamedTuple):
+    """A value and the ends of its interval, None where it has none."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+def marks(renderers: Sequence[str], estimates: Mapping[str, Estimate], lower_is_better: bool) -> list[Mark]:
+    """Places on an axis that just holds all values and intervals; none where all of them are the same number."""
+    ends = [end for estimate in estimates.values() for end in estimate if end is not None]
+    first, last = min(ends, default=0.0), max(ends, default=0.0)
+    if first == last:
+        return []
+
+    def place(value: float) -> float:
+        share = (value - first) / (last - first)
+        return round(MARGIN + (WIDTH - 2 * MARGIN) * (1 - share if lower_is_better else share), 1)
+
+    placed: list[Mark] = []
+    for colour, renderer in enumerate(renderers, 1):
+        estimate = estimates.get(renderer)
+        if estimate is None:
+            continue
+        low, high = (estimate.value if end is None else end for end in (estimate.low, estimate.high))
+        placed.append(Mark(colour, place(estimate.value), *sorted((place(low), place(high)))))
+    return placed

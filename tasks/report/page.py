@@ -1,0 +1,58 @@
+"""report: a run as one HTML file: scores, outcomes, pictures, curves, and how to run it again."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from reenactory.infra.store import Store
+from reenactory.tasks.report.clips import clip_sheets
+from reenactory.tasks.report.format import counted
+from reenactory.tasks.report.funnel import funnel, rejections
+from reenactory.tasks.report.metrics import glossary, protocol_tables
+from reenactory.tasks.report.pairs import pair_sheets, pair_table
+from reenactory.tasks.report.provenance import provenance
+from reenactory.tasks.report.run import FLOOR, Artefacts, read_run
+from reenactory.tasks.report.tiles import COLUMNS
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def write_report(store: Store, run: str) -> None:
+    """Write `runs/{run}/report.html` from what the store has of the run.
+
+    One static file: pictures and styles are in it; only the renders' mp4 files are linked, beside it. The same run
+    gives the same bytes. Its size is bounded however many pairs there are, and it says what it leaves out.
+
+    Raises:
+        MissingObject: the run has no pairs, scores or aggregates: it was not evaluated.
+    """
+    store.put(f"runs/{run}/report.html", render_report(store, run).encode())
+
+
+def render_report(store: Store, run: str) -> str:
+    """The page itself."""
+    data = read_run(store, run)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["counted"] = counted
+    with TemporaryDirectory() as cache:
+        artefacts = Artefacts(store, Path(cache))
+        return environment.get_template("report.html.j2").render(
+            data=data,
+            floor=FLOOR,
+            columns=COLUMNS,
+            tables=protocol_tables(data),
+            terms=glossary(data),
+            steps=funnel(data),
+            rejections=rejections(data),
+            clips=clip_sheets(data, artefacts),
+            pairs=pair_sheets(data, artefacts),
+            every_pair=pair_table(data),
+            again=provenance(data, artefacts),
+        )

@@ -1,0 +1,133 @@
+"""The pairs of a run as film strips: the driver above, each renderer below, the same frames in the same columns."""
+
+from typing import NamedTuple
+from urllib.parse import quote
+
+import pyarrow as pa
+
+from reenactory.infra.records import Record
+from reenactory.models.metrics.definition import DEFINITIONS
+from reenactory.tasks.pairs import Pair
+from reenactory.tasks.report.choice import MOST_RENDERERS, choose, ranked
+from reenactory.tasks.report.curves import Chart, charts
+from reenactory.tasks.report.format import number
+from reenactory.tasks.report.run import Artefacts, RenderRow, RunData
+from reenactory.tasks.report.tiles import Strip, sampled, strip
+
+TILE_PX = 160
+MOST_TABLE_ROWS = 400
+SHOWN = {
+    "self": ("psnr", "ssim", "lpips", "csim", "aed_l1", "akd"),
+    "cross": ("csim", "aed_l1", "apd_l1_angles", "akd"),
+}
+_PLACE = {entry.name: place for place, entry in enumerate(DEFINITIONS)}
+
+
+class RenderStrip(NamedTuple):
+    """One renderer's row."""
+
+    renderer: str
+    colour: int
+    strip: Strip | None
+    note: str  # why there is no strip, or what is wrong with it
+    values: list[tuple[str, str]]  # metric, value
+    video: str  # relative address of the mp4; empty where the run has none
+
+
+class PairSheet(NamedTuple):
+    """One pair."""
+
+    pair: Pair
+    place: str
+    indices: list[int]  # of the driving clip
+    source: Strip | None
+    driving: Strip | None
+    renders: list[RenderStrip]
+    charts: list[Chart]
+
+
+class PairSheets(NamedTuple):
+    """The pairs that are shown, and how many there are."""
+
+    sheets: list[PairSheet]
+    total: int
+    renderers_left_out: int
+
+
+class PairTable(NamedTuple):
+    """Means per pair and renderer, the worst pairs first."""
+
+    metrics: list[str]
+    rows: list[tuple[Pair, str, list[str]]]
+    total: int
+
+
+def pair_sheets(data: RunData, artefacts: Artefacts) -> PairSheets:
+    videos = {path for path in artefacts.store.list(f"runs/{data.run}/renders/") if path.endswith(".mp4")}
+    sheets = [_sheet(data, artefacts, videos, chosen.pair, chosen.place) for chosen in choose(data)]
+    return PairSheets(sheets, len(data.pairs), max(0, len(data.renderers) - MOST_RENDERERS))
+
+
+def pair_table(data: RunData) -> PairTable:
+    present = {metric for _, _, metric in data.mean}
+    metrics = sorted(present, key=lambda name: (_PLACE.get(name, len(_PLACE)), name))
+    ordered = [pair for ranking in ranked(data) for pair in reversed(ranking.pairs)]
+    keys = [(pair, name) for pair in ordered for name in data.renderers if (name, pair.pair_id) in data.render]
+    rows = [
+        (pair, name, [number(data.mean.get((name, pair.pair_id, metric)), data.decimals[metric]) for metric in metrics])
+        for pair, name in keys[:MOST_TABLE_ROWS]
+    ]
+    return PairTable(metrics, rows, len(keys))
+
+
+def _sheet(data: RunData, artefacts: Artefacts, videos: set[str], pair: Pair, place: str) -> PairSheet:
+    source, driver = data.clip[pair.source_clip], data.clip[pair.driving_clip]
+    local = sampled(pair.driving_count)
+    indices = [pair.driving_start + index for index in local]
+    still = artefacts.frames("crop", source["crop_key"], "clip.mp4", [pair.source_frame])
+    driving = artefacts.frames("crop", driver["crop_key"], "clip.mp4", indices)
+    face = artefacts.table("face3d", driver["face3d_key"], "coefficients.parquet")
+    faces: list[pa.Table | None] = [None if face is None else face.slice(pair.driving_start, pair.driving_count)]
+    renders: list[RenderStrip] = []
+    for colour, renderer in enumerate(data.renderers[:MOST_RENDERERS], 1):
+        row = data.render.get((renderer, pair.pair_id))
+        renders.append(_render_strip(data, artefacts, videos, pair, renderer, colour, row, local))
+        faces.append(_fitted(data, artefacts, pair, row))
+    return PairSheet(pair, place, indices, strip(still, TILE_PX), strip(driving, TILE_PX), renders, charts(faces))
+
+
+def _fitted(data: RunData, artefacts: Artefacts, pair: Pair, row: RenderRow | None) -> pa.Table | None:
+    if row is None or row["outcome"] != "done":
+        return None
+    return artefacts.table("face3d", data.fitted_key(row, pair), "coefficients.parquet")
+
+
+def _render_strip(
+    data: RunData,
+    artefacts: Artefacts,
+    videos: set[str],
+    pair: Pair,
+    renderer: str,
+    colour: int,
+    row: RenderRow | None,
+    local: list[int],
+) -> RenderStrip:
+    if row is None:
+        return RenderStrip(renderer, colour, None, "This renderer was not given the pair, or its work failed.", [], "")
+    if row["outcome"] != "done":
+        return RenderStrip(renderer, colour, None, f"{row['reason']}: {row['detail']}", [], "")
+    stage, key = str(row["stage"]), row["render_key"]
+    picture = strip(artefacts.frames(stage, key, "frames.mp4", local), TILE_PX)
+    record = artefacts.record(stage, key)
+    note = _invalid(record, pair) if picture else "The store no longer has the frames of this render."
+    name = f"renders/{pair.pair_id}__{renderer}.mp4"
+    video = quote(name) if f"runs/{data.run}/{name}" in videos else ""
+    means = [(metric, data.mean.get((renderer, pair.pair_id, metric))) for metric in SHOWN[pair.protocol]]
+    values = [(metric, number(value, data.decimals[metric])) for metric, value in means if value is not None]
+    return RenderStrip(renderer, colour, picture, note, values, video)
+
+
+def _invalid(record: Record | None, pair: Pair) -> str:
+    valid = record.facts.get("valid") if record else None
+    lost = pair.driving_count - valid if isinstance(valid, int) else 0
+    return f"{lost:,} of {pair.driving_count:,} frames could not be rendered (plain grey)." if lost else ""
