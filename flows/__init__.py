@@ -1,0 +1,1 @@
+"""What a person starts: the flows and the command line."""

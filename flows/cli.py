@@ -1,0 +1,335 @@
+"""The command line. It parses, calls a flow and prints where the results are; it decides nothing itself."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+
+import typer
+from pydantic import BaseModel, ValidationError
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from reenactory.infra.summary import Summary
+
+Request = TypeVar("Request", bound=BaseModel)
+
+WIDTH_WITHOUT_TERMINAL = 160
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+models_app = typer.Typer(
+    no_args_is_help=True, help="Weights and demo clips: where they come from, whether they are here."
+)
+app.add_typer(models_app, name="models")
+
+StoreOption = Annotated[str, typer.Option(help="A folder, file:// or s3://bucket/prefix.")]
+DatasetOption = Annotated[str, typer.Option(help="Name of the dataset in the store.")]
+RunOption = Annotated[str, typer.Option(help="Name of the run in the store.")]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=0, help="Ray workers; 0 = in this process. Default: one per core.")
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+RetryOption = Annotated[list[str] | None, typer.Option(help="Try items rejected for this reason again (repeatable).")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="A knob as stage.name=value, e.g. track.min_side_px=96 (repeatable).")
+]
+PresetOption = Annotated[
+    str,
+    typer.Option(
+        help="fomm: the published numbers; in-the-wild: for low-resolution or tightly framed video. --set goes over it."
+    ),
+]
+WeightsOption = Annotated[
+    list[str] | None, typer.Option("--weights", help="Your own file for a catalogue name: NAME=PATH (repeatable).")
+]
+PrefectOption = Annotated[
+    bool, typer.Option("--prefect", help="Run as a Prefect flow run (also when PREFECT_API_URL is set).")
+]
+
+
+@app.command()
+def preprocess(
+    inputs: Annotated[list[str], typer.Argument(help="Files, folders, globs, s3:// prefixes, CSV/Parquet manifests.")],
+    store: StoreOption,
+    dataset: DatasetOption,
+    metadata: Annotated[
+        str | None, typer.Option(help="VoxCeleb metadata CSV, or utterance text files (a folder).")
+    ] = None,
+    workers: WorkersOption = None,
+    device: DeviceOption = "auto",
+    retry: RetryOption = None,
+    preset: PresetOption = "fomm",
+    knobs: SetOption = None,
+    weights: WeightsOption = None,
+    prefect: PrefectOption = False,
+) -> None:
+    """Videos in; clips, mattes and coefficients out, or a reason for each video that gave none."""
+    from reenactory.flows.knobs import parse_knobs
+    from reenactory.flows.preprocess import PreprocessRequest, preprocess
+
+    _use_weights(weights)
+    request = PreprocessRequest.model_validate(
+        {
+            "inputs": inputs,
+            "store": store,
+            "dataset": dataset,
+            "metadata": metadata,
+            "workers": workers,
+            "device": device,
+            "retry": retry or [],
+            "preset": preset,
+            "params": parse_knobs(knobs),
+        }
+    )
+    _run(preprocess, request, "preprocess_dataset", prefect)
+
+
+@app.command()
+def plan(
+    inputs: Annotated[list[str], typer.Argument(help="As for preprocess.")],
+    store: StoreOption,
+    dataset: DatasetOption,
+    metadata: Annotated[
+        str | None, typer.Option(help="VoxCeleb metadata CSV, or utterance text files (a folder).")
+    ] = None,
+    workers: WorkersOption = None,
+    preset: PresetOption = "fomm",
+    knobs: SetOption = None,
+    weights: WeightsOption = None,
+    rebuild_index: Annotated[
+        bool, typer.Option(help="First write the index of records anew from the records themselves.")
+    ] = False,
+) -> None:
+    """What `preprocess` would do: cached, to compute, hours. Computes nothing."""
+    from reenactory.flows.knobs import parse_knobs
+    from reenactory.flows.plan import plan, render_plan
+    from reenactory.flows.preprocess import PreprocessRequest
+
+    _use_weights(weights)
+    request = PreprocessRequest.model_validate(
+        {
+            "inputs": inputs,
+            "store": store,
+            "dataset": dataset,
+            "metadata": metadata,
+            "workers": workers,
+            "preset": preset,
+            "params": parse_knobs(knobs),
+        }
+    )
+    _console().print(render_plan(plan(request, rebuild_index)))
+
+
+@app.command()
+def pairs(
+    store: StoreOption,
+    dataset: DatasetOption,
+    protocol: Annotated[str, typer.Option(help="self or cross.")],
+    count: Annotated[int, typer.Option(min=1, help="Number of pairs.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same pairs.")] = 0,
+    frames: Annotated[int, typer.Option(min=0, help="Driving frames per pair; 0 = the whole clip.")] = 0,
+) -> None:
+    """Draw self or cross-identity pairs, as a file that anybody can re-run."""
+    from reenactory.flows.pairs import write_pairs
+
+    count_made = write_pairs(store, dataset, protocol, count, seed, frames, out)
+    fewer = f" ({count} were asked for; draws that met again count once)" if count_made < count else ""
+    _say(f"{count_made} {protocol} pairs{fewer}: {out}")
+
+
+@app.command()
+def render(
+    pairs: Annotated[Path, typer.Argument(help="Pair file.")],
+    renderer: Annotated[str, typer.Option(help="copy, warp, or a renderer that another package registered.")],
+    store: StoreOption,
+    run: RunOption,
+    dataset: Annotated[str | None, typer.Option(help="Default: the one that the pair file names.")] = None,
+    workers: WorkersOption = None,
+    device: DeviceOption = "auto",
+    retry: RetryOption = None,
+    weights: WeightsOption = None,
+    prefect: PrefectOption = False,
+) -> None:
+    """Render every pair with one renderer."""
+    from reenactory.flows.render import RenderRequest, render
+
+    _use_weights(weights)
+    request = RenderRequest.model_validate(
+        {
+            "pairs": str(pairs),
+            "renderer": renderer,
+            "store": store,
+            "run": run,
+            "dataset": dataset,
+            "workers": workers,
+            "device": device,
+            "retry": retry or [],
+        }
+    )
+    _run(render, request, "render_batch", prefect)
+
+
+@app.command()
+def evaluate(
+    store: StoreOption,
+    run: RunOption,
+    renders: Annotated[
+        Path | None, typer.Option(help="Folder of videos that another method made: PAIR_ID.mp4.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="With --renders: what to call that method.")] = "external",
+    pairs: Annotated[Path | None, typer.Option(help="With --renders: the pair file, if the run has none yet.")] = None,
+    workers: WorkersOption = None,
+    device: DeviceOption = "auto",
+    retry: RetryOption = None,
+    weights: WeightsOption = None,
+    prefect: PrefectOption = False,
+) -> None:
+    """Score every render of a run and write its report."""
+    from reenactory.flows.evaluate import EvaluateRequest, evaluate
+
+    _use_weights(weights)
+    request = EvaluateRequest.model_validate(
+        {
+            "store": store,
+            "run": run,
+            "renders": str(renders) if renders else None,
+            "name": name,
+            "pairs": str(pairs) if pairs else None,
+            "workers": workers,
+            "device": device,
+            "retry": retry or [],
+        }
+    )
+    _run(evaluate, request, "evaluate_report", prefect)
+
+
+@app.command()
+def compare(
+    store: StoreOption,
+    run_a: Annotated[str, typer.Argument(metavar="RUN_A")],
+    run_b: Annotated[str, typer.Argument(metavar="RUN_B")],
+) -> None:
+    """Two runs on the pairs they share: difference per metric with its interval."""
+    from reenactory.flows.compare import compare, render_comparison
+
+    _console().print(render_comparison(compare(store, run_a, run_b)))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the store, the report and the renders.")] = Path("out/demo"),
+    workers: WorkersOption = None,
+    frames: Annotated[int, typer.Option(min=8, help="Driving frames per pair.")] = 48,
+) -> None:
+    """The whole pipeline on the demo clips: what `make demo` runs."""
+    from reenactory.flows.demo import demo
+
+    result = demo(out, workers, frames)
+    _finish(result.summary, result.places)
+
+
+@app.command()
+def doctor() -> None:
+    """What this machine has, what is missing, and how to get it."""
+    from reenactory.flows.doctor import examine, render_findings
+
+    findings = examine()
+    _console().print(render_findings(findings))
+    raise typer.Exit(0 if all(finding.ok for finding in findings if finding.needed) else 1)
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """Every file of the catalogue: what for, licence, whether it is here."""
+    from reenactory.flows.models import render_catalogue
+
+    _console().print(render_catalogue())
+
+
+@models_app.command("fetch")
+def models_fetch(
+    names: Annotated[list[str] | None, typer.Argument(help="Catalogue names. Default: all.")] = None,
+) -> None:
+    """Download what is missing, verify it, cache it."""
+    from reenactory.flows.models import fetch_models
+
+    sys.exit(fetch_models(names))
+
+
+@models_app.command("verify")
+def models_verify() -> None:
+    """Check the sha256 of every cached file; wrong ones are removed."""
+    from reenactory.flows.models import verify_models
+
+    sys.exit(verify_models())
+
+
+def _use_weights(given: list[str] | None) -> None:
+    """Put --weights where worker processes find them too: in the environment."""
+    import os
+
+    from reenactory.models.weights import catalogue, overrides_text
+    from reenactory.tasks.errors import WrongUseError
+
+    named = dict(text.partition("=")[::2] for text in given or [])
+    wrong = [f"{name}={path}" for name, path in named.items() if name not in catalogue() or not path]
+    if wrong:
+        raise WrongUseError(f"--weights {wrong[0]}: give NAME=PATH; names are {', '.join(catalogue())}")
+    if named:
+        os.environ["REENACTORY_WEIGHTS"] = overrides_text({name: Path(path) for name, path in named.items()})
+
+
+def _run(function: Callable[[Request], "Summary"], request: Request, flow: str, prefect: bool) -> NoReturn:
+    import os
+
+    if prefect or os.environ.get("PREFECT_API_URL"):
+        from reenactory.flows import deployments
+        from reenactory.flows.serve import require_server
+
+        require_server()
+        function = getattr(deployments, flow)
+    summary = function(request)
+    _finish(summary, summary.outputs)
+
+
+def _finish(summary: "Summary", places: dict[str, str]) -> NoReturn:
+    from reenactory.flows.closing import closing_lines
+
+    for line in closing_lines(summary, places):
+        _say(line)
+    sys.exit(summary.exit_code)
+
+
+def _console() -> Console:
+    """Tables keep their columns where the output is a file or a log, which has no width of its own."""
+    return Console() if sys.stdout.isatty() else Console(width=WIDTH_WITHOUT_TERMINAL)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def main() -> None:
+    """Entry point. Wrong use ends with one line and exit code 2; a bug keeps its traceback."""
+    from reenactory.flows.wrong_use import WRONG_USE
+
+    try:
+        app()
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
+        _refuse("; ".join(lines))
+    except WRONG_USE as error:
+        _refuse(str(error))
+    except KeyboardInterrupt:
+        sys.stderr.write("reenactory: interrupted; what was finished is kept, the same command goes on from there\n")
+        sys.exit(130)
+
+
+def _refuse(message: str) -> NoReturn:
+    sys.stderr.write(f"reenactory: {message}\n")
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

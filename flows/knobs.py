@@ -1,0 +1,32 @@
+"""`--set stage.name=value`: texts of the command line as parameters, with an answer for a name that does not exist."""
+
+from collections.abc import Sequence
+
+from reenactory.tasks.errors import WrongUseError
+from reenactory.tasks.preprocess import PreprocessParams
+
+
+def parse_knobs(texts: Sequence[str] | None) -> dict[str, dict[str, str]]:
+    """Nested parameters by stage; values are checked by the parameters themselves.
+
+    Raises:
+        WrongUseError: a text of another form, or a stage or knob that does not exist; the message lists those that do.
+    """
+    nested: dict[str, dict[str, str]] = {}
+    for text in texts or ():
+        place, equals, value = text.partition("=")
+        stage, dot, name = place.partition(".")
+        if not (equals and dot and stage and name):
+            raise WrongUseError(f"--set {text}: a knob is stage.name=value, e.g. track.min_side_px=96")
+        known = knobs_of(stage)
+        if name not in known:
+            raise WrongUseError(f"--set {text}: stage {stage} has no knob {name!r}; it has: {', '.join(known)}")
+        nested.setdefault(stage, {})[name] = value
+    return nested
+
+
+def knobs_of(stage: str) -> list[str]:
+    stages = PreprocessParams.model_fields
+    if stage not in stages:
+        raise WrongUseError(f"no stage {stage!r} with knobs; there are: {', '.join(stages)}")
+    return list(type(stages[stage].default).model_fields)

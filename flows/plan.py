@@ -1,0 +1,38 @@
+"""What `preprocess` would do, before anybody waits for it: cached, to compute, how long."""
+
+from rich.table import Table
+
+from reenactory.flows.preprocess import PreprocessRequest, preprocessing
+from reenactory.infra.index import RecordIndex, rebuild_index
+from reenactory.infra.settings import default_workers
+from reenactory.infra.sources import find_videos, with_digests
+from reenactory.infra.store import open_store
+from reenactory.tasks.planning import STAGES, Plan, plan_videos
+
+
+def plan(request: PreprocessRequest, rebuild: bool = False) -> Plan:
+    """The plan of a request over its store; with `rebuild` the index is first written anew from the records."""
+    store = open_store(request.store)
+    if rebuild:
+        rebuild_index(store)
+    sources = with_digests(store, find_videos(request.inputs)[0])
+    workers = default_workers() if request.workers is None else max(1, request.workers)
+    return plan_videos(preprocessing(request), sources, RecordIndex(store, request.retry), workers)
+
+
+def render_plan(made: Plan) -> Table:
+    """The plan as a table; the last line gives the hours."""
+    table = Table("stage", "cached", "to compute", "frames", "frames/s of a worker", "from")
+    for stage in STAGES:
+        rate = made.seconds_per_frame[stage]
+        speed = f"{1 / rate:.1f}" if rate else "-"
+        origin = "measured in this store" if made.measured[stage] else "typical (nothing measured here yet)"
+        table.add_row(
+            stage, str(made.cached[stage]), str(made.to_compute[stage]), str(made.frames[stage]), speed, origin
+        )
+    duration = f"{made.hours:.1f} h" if made.hours >= 1 else f"{made.hours * 60:.0f} min"
+    table.caption = (
+        f"{made.videos} videos, {made.workers} workers: about {duration}. "
+        "Frames of videos that were never opened are estimated from file sizes."
+    )
+    return table

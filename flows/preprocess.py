@@ -1,0 +1,111 @@
+"""Raw videos in, a dataset out: clips, mattes, coefficients, and a reason for every video that gave none."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from reenactory.flows.workplace import ShardMap, Where, Workplace, in_order, workplace
+from reenactory.infra.index import Entry
+from reenactory.infra.metadata import read_metadata
+from reenactory.infra.shards import make_shards
+from reenactory.infra.sources import Source, find_videos, with_digests
+from reenactory.infra.summary import Summary
+from reenactory.infra.utterances import Utterances
+from reenactory.tasks.dataset import keep_only, write_shard
+from reenactory.tasks.drive import Ledger
+from reenactory.tasks.planning import plan_videos
+from reenactory.tasks.preprocess import Preprocessing, PreprocessParams, estimated_frames
+from reenactory.tasks.presets import Preset, merged
+from reenactory.tasks.stage import Chain
+
+WEIGHTS = ("yunet", "rvm_mobilenetv3", "face_landmarker")
+
+
+class PreprocessRequest(Where):
+    """Parameters of the `preprocess-dataset` deployment and of `reenactory preprocess`."""
+
+    inputs: list[str] = Field(description="Files, folders, globs, s3:// prefixes, or CSV/Parquet manifests.")
+    dataset: str = Field(pattern=r"^[\w.-]+$", description="Name of the dataset in the store.")
+    metadata: str | None = Field(
+        default=None,
+        description="Published VoxCeleb metadata CSV (its clips, its boxes), or an utterance text file or a folder of "
+        "them (the annotated face is tracked). Videos that it does not name are rejected.",
+    )
+    preset: Preset = Field(
+        default=Preset.FOMM,
+        description="Where the knobs start from. 'fomm': the published numbers. 'in-the-wild': for low-resolution or "
+        "tightly framed video.",
+    )
+    params: PreprocessParams = Field(default=PreprocessParams(), description="Knobs, by stage; over the preset's.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _start_from_preset(cls, given: object) -> object:
+        """Fills `params` up from the preset. Ready-made parameters have no gaps to fill."""
+        if not isinstance(given, dict):
+            return given
+        preset, params = given.get("preset", Preset.FOMM), given.get("params", {})
+        if preset not in list(Preset) or not isinstance(params, dict):
+            return given
+        return {**given, "params": merged(Preset(preset), params)}
+
+
+def preprocess(request: PreprocessRequest, map_shards: ShardMap[Source] = in_order) -> Summary:
+    """Make or complete a dataset. Videos are cut into shards; each shard's clips go through all stages."""
+    sources, skipped = find_videos(request.inputs)
+    jobs = preprocessing(request)
+    with workplace(request, f"preprocess {request.dataset}") as place:
+        if skipped:
+            place.tally.outcomes["files that are not video, passed over"] = skipped
+        sources = list(with_digests(place.store, sources))
+        place.announce(f"preprocess-{request.dataset}", request)
+        place.tally.estimate = plan_videos(jobs, sources, place.index, 1).compute_seconds
+        parts: list[str] = []
+        rows: list[dict[str, object]] = []
+
+        def work(shard: Sequence[Source]) -> Ledger:
+            ledger = _drive_shard(place, jobs, shard)
+            made = [row for source in shard for row in jobs.rows(source, place.index)]
+            parts.extend(write_shard(place.store, request.dataset, made))
+            rows.extend(made)
+            return ledger
+
+        for ledger in map_shards(work, make_shards(sources, estimated_frames)):
+            place.ledger.add(ledger)
+        missing = jobs.missing(sources)
+        parts.extend(write_shard(place.store, request.dataset, missing))
+        rows.extend(missing)
+        keep_only(place.store, request.dataset, parts)
+        outputs = {name: f"{place.store.uri}/datasets/{request.dataset}/{name}" for name in ("clips", "face3d")}
+        outcomes = [{**row, "item": row["clip_id"]} for row in rows]
+        return place.summary(f"preprocess-{request.dataset}", "preprocess", outcomes, len(sources), outputs)
+
+
+def preprocessing(request: PreprocessRequest) -> Preprocessing:
+    """The jobs that a request means.
+
+    With a metadata file, clips are cut by its boxes, stretched as published; with utterances, the annotated face is
+    tracked.
+    """
+    if request.metadata is None:
+        return Preprocessing(request.params)
+    path = Path(request.metadata).expanduser()
+    utterances = path.is_dir() or path.suffix.lower() == ".txt"
+    return Preprocessing(request.params, Utterances(path) if utterances else read_metadata(path))
+
+
+def _drive_shard(place: Workplace, jobs: Preprocessing, shard: Sequence[Source]) -> Ledger:
+    # By key: files with the same bytes and the same rows are worked on once.
+    chains = {jobs.video_chain(source)[-1].keys: source for source in shard if jobs.wants(source)}
+    owner: dict[str, Source] = {}
+
+    def follow(chain: Chain, entries: dict[str, Entry]) -> list[Chain]:
+        source = owner[chain[0].keys[0]]
+        more = list(jobs.follow_up(source, chain, entries))
+        owner.update({following[0].keys[0]: source for following in more})
+        return more
+
+    first = [jobs.video_chain(source) for source in chains.values()]
+    owner.update({chain[0].keys[0]: source for chain, source in zip(first, chains.values(), strict=True)})
+    return place.drive(first, follow, WEIGHTS)

@@ -1,0 +1,46 @@
+"""The files of a run in the store: its pairs, its renders by renderer, its scores."""
+
+from collections.abc import Sequence
+
+from reenactory.infra.store import Store
+from reenactory.infra.tables import get_table, put_table
+from reenactory.tasks.errors import WrongUseError
+from reenactory.tasks.pairs import DATASET, SCHEMA, Pair, to_table
+
+
+def run_path(run: str, name: str) -> str:
+    return f"runs/{run}/{name}"
+
+
+def keep_pairs(store: Store, run: str, pairs: Sequence[Pair], dataset: str) -> None:
+    """A run has one pair list: renderers that are added to it later must be given the same, or a part of it.
+
+    Raises:
+        WrongUseError: the run has other pairs, or another dataset.
+    """
+    path = run_path(run, "pairs.parquet")
+    if store.exists(path):
+        known, known_dataset = read_run_pairs(store, run)
+        others = set(pairs) - set(known)
+        if others or known_dataset != dataset:
+            raise WrongUseError(
+                f"run {run!r} was made of {len(known)} pairs of dataset {known_dataset!r}, and {len(others)} of the "
+                f"pairs given (dataset {dataset!r}) are not among them: take another --run"
+            )
+        return
+    put_table(store, path, to_table(pairs, dataset))
+
+
+def read_run_pairs(store: Store, run: str) -> tuple[list[Pair], str]:
+    """The run's pairs and dataset.
+
+    Raises:
+        WrongUseError: the store has no such run.
+    """
+    path = run_path(run, "pairs.parquet")
+    if not store.exists(path):
+        runs = sorted({name.split("/")[1] for name in store.list("runs/")})
+        raise WrongUseError(f"run {run!r} has no pairs in {store.uri}; runs there: {', '.join(runs) or 'none'}")
+    table = get_table(store, path)
+    pairs = [Pair(**row) for row in table.select(SCHEMA.names).to_pylist()]
+    return pairs, (table.schema.metadata or {}).get(DATASET, b"").decode()

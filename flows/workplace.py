@@ -1,0 +1,127 @@
+"""What every flow needs around its work: the store, the index of records, the workers, the counts, the summary."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+import pyarrow as pa
+from pydantic import BaseModel, Field
+
+from reenactory.flows.devices import resolve_device
+from reenactory.infra.index import RecordIndex
+from reenactory.infra.keys import digest
+from reenactory.infra.pool import InlinePool, Pool
+from reenactory.infra.progress import Tally, shown
+from reenactory.infra.ray_pool import RayPool
+from reenactory.infra.records import Record, library_versions
+from reenactory.infra.settings import Settings, default_workers
+from reenactory.infra.store import Store, open_store
+from reenactory.infra.summary import Summary, count_outcomes, examples, rates, write_summary
+from reenactory.infra.tables import put_table
+from reenactory.tasks.drive import Drive, FollowUp, Ledger
+from reenactory.tasks.outcomes import Reason
+from reenactory.tasks.runner import StageWorker
+from reenactory.tasks.stage import Chain, Runtime
+
+Item = TypeVar("Item")
+ShardWork = Callable[[Sequence[Item]], Ledger]
+ShardMap = Callable[[ShardWork[Item], Sequence[Sequence[Item]]], Iterable[Ledger]]
+
+
+class Where(BaseModel):
+    """Where and how a flow runs. None of it changes any result."""
+
+    store: str = Field(description="Store: a folder, file:// or s3://bucket/prefix.")
+    workers: int | None = Field(
+        default=None, ge=0, description="Ray workers; 0 = in this process, without Ray. Default: one per core."
+    )
+    device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$", description="auto takes a GPU where there is one.")
+    retry: list[Reason] = Field(default=[], description="Try items again that were rejected for these reasons.")
+
+
+def in_order(work: ShardWork[Item], shards: Sequence[Sequence[Item]]) -> Iterator[Ledger]:
+    """One shard after the other, in this thread. The Prefect flows bring a map that makes each a task."""
+    for shard in shards:
+        yield work(shard)
+
+
+@dataclass
+class Workplace:
+    """One flow run's tools. `drive` is thread-safe: shards may run side by side over the same workers."""
+
+    store: Store
+    index: RecordIndex
+    pool: Pool[Chain, list[Record]]
+    tally: Tally
+    ledger: Ledger = field(default_factory=Ledger)
+    started: float = field(default_factory=time.monotonic)
+
+    def announce(self, run: str, request: BaseModel) -> None:
+        """`plan.json`: what was asked of the run, written before anything is done."""
+        self.store.put(f"runs/{run}/plan.json", request.model_dump_json(indent=1).encode())
+
+    def drive(
+        self, chains: Iterable[Chain], follow: FollowUp = lambda chain, entries: (), weights: Sequence[str] = ()
+    ) -> Ledger:
+        """Run chains (what is recorded is skipped), then make the index remember them.
+
+        Raises:
+            WeightMissing: there is work to do and one of `weights`, or of the first chain's, is not on this machine.
+        """
+        ledger = Drive(self.store, self.index, self.pool, self.tally, follow, weights).run(chains)
+        self.index.flush()
+        return ledger
+
+    def summary(
+        self, run: str, flow: str, rows: Sequence[dict[str, object]], items: int, outputs: dict[str, str]
+    ) -> Summary:
+        """Close the run's books: outcomes and summary are written; the summary is returned."""
+        done, rejected = count_outcomes(rows)
+        ledger = self.ledger
+        summary = Summary(
+            run=run,
+            flow=flow,
+            items=items,
+            done=done,
+            rejected=rejected,
+            rejected_examples=examples(rows),
+            failed=len(ledger.failures),
+            failures=[f"{failure.label}: {failure.message}" for failure in ledger.failures],
+            computed={stage: ledger.computed[stage] for stage in sorted(ledger.computed | ledger.cached)},
+            cached={stage: ledger.cached[stage] for stage in sorted(ledger.computed | ledger.cached)},
+            frames=sum(ledger.frames.values()),
+            seconds=round(time.monotonic() - self.started, 2),
+            frames_per_second=rates(ledger.frames, ledger.seconds),
+            outputs=outputs,
+            versions=library_versions(),
+        )
+        _write_outcomes(self.store, run, flow, rows)
+        write_summary(self.store, summary)
+        return summary
+
+
+OUTCOMES = pa.schema([(name, pa.string()) for name in ("item", "outcome", "reason", "detail")])
+
+
+def _write_outcomes(store: Store, run: str, flow: str, rows: Sequence[dict[str, object]]) -> None:
+    table = pa.Table.from_pylist([{name: row.get(name) for name in OUTCOMES.names} for row in rows], schema=OUTCOMES)
+    put_table(store, f"runs/{run}/outcomes/part-{digest(flow)}.parquet", table)
+
+
+@contextmanager
+def workplace(where: Where, title: str) -> Iterator[Workplace]:
+    """Open a store and its index; workers start with the first work, progress is shown until the block ends."""
+    store = open_store(where.store)
+    device = resolve_device(where.device)
+    workers = default_workers(device) if where.workers is None else where.workers
+    factory = partial(StageWorker, where.store, Runtime(device, Settings().threads))
+    pool: Pool[Chain, list[Record]]
+    pool = RayPool(factory, workers, use_gpu=device == "cuda") if workers else InlinePool(factory)
+    try:
+        with shown(Tally(title)) as tally:
+            yield Workplace(store, RecordIndex(store, where.retry), pool, tally)
+    finally:
+        pool.close()
