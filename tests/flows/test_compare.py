@@ -1,0 +1,89 @@
+"""Two runs compared: on what they share, with equal definitions only."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from reenactory.flows.compare import compare, render_comparison
+from reenactory.flows.run_files import keep_pairs, put_table, read_run_pairs, run_path
+from reenactory.infra.store import Store, open_store
+from reenactory.tasks.aggregate import SCORES
+from reenactory.tasks.dataset import CLIPS
+from reenactory.tasks.errors import WrongUseError
+from reenactory.tasks.pairs import Clip, Pair, draw_pairs
+
+CLIPS_HERE = [Clip(f"id{n}#v", f"id{n}", 10) for n in range(3)]
+PAIRS = sorted(draw_pairs(CLIPS_HERE, "self", 3, 0), key=lambda pair: pair.source_clip)
+
+Score = tuple[str, int, int, str, str, float | None]  # renderer, pair, frame, metric, definition, value
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = open_store(str(tmp_path))
+    rows = [{"clip_id": clip.clip_id, "identity": clip.identity, "outcome": "done"} for clip in CLIPS_HERE]
+    put_table(made, "datasets/vox/clips/part-0.parquet", pa.Table.from_pylist(rows, schema=CLIPS))
+    return made
+
+
+def scored(store: Store, run: str, *scores: Score, pairs: list[Pair] = PAIRS) -> None:
+    keep_pairs(store, run, pairs, "vox")
+    names = ("renderer", "pair_id", "frame", "metric", "definition", "value")
+    rows = [dict(zip(names, (s[0], PAIRS[s[1]].pair_id, *s[2:]), strict=True)) | {"run": run} for s in scores]
+    put_table(store, run_path(run, "scores.parquet"), pa.Table.from_pylist(rows, schema=SCORES))
+
+
+def test_a_difference_is_taken_frame_by_frame_on_what_both_have(store: Store) -> None:
+    scored(
+        store,
+        "a",
+        ("warp", 0, 1, "l1", "l1/v1", 1.0),
+        ("warp", 0, 2, "l1", "l1/v1", 2.0),
+        ("warp", 1, 1, "l1", "l1/v1", 4.0),
+        ("warp", 2, 1, "l1", "l1/v1", 100.0),  # b has no such pair
+    )
+    scored(
+        store,
+        "b",
+        ("copy", 0, 1, "l1", "l1/v1", 2.0),
+        ("copy", 0, 2, "l1", "l1/v1", None),
+        ("copy", 1, 1, "l1", "l1/v1", 7.0),
+        ("copy", 1, 1, "l1", "l1/v2", 0.0),
+    )
+    (line,) = compare(store.uri, "a", "b")
+    assert (line.renderer_a, line.renderer_b, line.metric, line.definition) == ("warp", "copy", "l1", "l1/v1")
+    assert (line.mean_a, line.mean_b) == (2.5, 4.5)  # of the two frames that both have
+    gap = line.paired.difference
+    assert (gap.mean, gap.n, gap.n_clusters, gap.n_dropped) == (-2.0, 2, 2, 1)
+    assert (gap.ci_low, gap.ci_high) == (-3.0, -1.0)
+    assert line.paired.share_won == 1.0  # lower is better
+    assert render_comparison([line]).row_count == 1
+
+
+def test_one_run_given_twice_compares_its_renderers_once(store: Store) -> None:
+    scored(store, "a", ("warp", 0, 1, "psnr", "p", 30.0), ("copy", 0, 1, "psnr", "p", 20.0))
+    (line,) = compare(store.uri, "a", "a")
+    assert (line.renderer_a, line.renderer_b, line.paired.difference.mean) == ("copy", "warp", -10.0)
+    assert line.paired.share_won == 0.0  # higher is better
+
+
+def test_what_cannot_be_compared_is_said(store: Store) -> None:
+    scored(store, "a", ("warp", 0, 1, "l1", "l1/v1", 1.0))
+    scored(store, "b", ("warp", 1, 1, "l1", "l1/v1", 1.0))
+    with pytest.raises(WrongUseError, match="share no pair"):
+        compare(store.uri, "a", "b")
+    with pytest.raises(WrongUseError, match="run 'c' has no scores"):
+        compare(store.uri, "a", "c")
+
+
+def test_a_run_keeps_its_pairs(store: Store) -> None:
+    keep_pairs(store, "a", PAIRS, "vox")
+    keep_pairs(store, "a", PAIRS[:1], "vox")
+    assert read_run_pairs(store, "a") == (PAIRS, "vox")
+    with pytest.raises(WrongUseError, match="1 of the pairs given"):
+        keep_pairs(store, "a", [PAIRS[0]._replace(pair_id="other")], "vox")
+    with pytest.raises(WrongUseError, match="dataset 'vox2'"):
+        keep_pairs(store, "a", PAIRS, "vox2")
+    with pytest.raises(WrongUseError, match="runs there: a"):
+        read_run_pairs(store, "b")

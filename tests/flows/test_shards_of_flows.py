@@ -1,0 +1,72 @@
+"""What flows do around their shards, seen without running any stage."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import pyarrow as pa
+
+from reenactory.flows import preprocess, render
+from reenactory.flows.closing import closing_lines
+from reenactory.flows.render import RenderRequest
+from reenactory.flows.run_files import put_table
+from reenactory.infra.records import artefact_path
+from reenactory.infra.sources import Source
+from reenactory.infra.store import open_store
+from reenactory.infra.summary import Summary
+from reenactory.tasks.outcomes import MEANING, Reason
+from reenactory.tasks.preprocess import Preprocessing, PreprocessParams
+from reenactory.tasks.rendering import RENDERS
+from reenactory.tasks.stage import Chain
+
+
+def driven(jobs: Preprocessing, shard: Sequence[Source]) -> list[Chain]:
+    """The chains that a shard begins with."""
+    seen: list[Chain] = []
+    place = SimpleNamespace(drive=lambda chains, *more, **named: seen.extend(chains))
+    preprocess._drive_shard(place, jobs, shard)  # type: ignore[arg-type]
+    return seen
+
+
+def source(name: str, sha256: str) -> Source:
+    return Source(f"/videos/{name}.mp4", name, name, "8000:1", sha256 * 64)
+
+
+def test_the_same_bytes_are_worked_on_once() -> None:
+    shard = [source("a", "1"), source("b", "2"), source("copy of a", "1")]
+    assert len(driven(Preprocessing(PreprocessParams()), shard)) == 2
+
+
+def test_a_video_that_the_metadata_lacks_is_not_driven_even_if_its_bytes_are_known() -> None:
+    row = {"start": 0, "end": 64, "fps": 25.0, "width": 100.0, "height": 100.0, "box_ltrb": [0.0, 0.0, 9.0, 9.0]}
+    jobs = Preprocessing(PreprocessParams(), {"a": ({**row, "identity": None, "split": None},)})
+    shard = [source("a", "1"), source("copy of a", "1")]
+    assert {chain[-1].keys for chain in driven(jobs, shard)} == {jobs.video_chain(shard[0])[-1].keys}
+
+
+def test_the_video_that_people_see_is_that_of_the_latest_render(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    place = SimpleNamespace(store=store)
+    request = RenderRequest(store=str(tmp_path), pairs="p", renderer="warp", run="r")
+    listing, seen = "runs/r/renders/warp.parquet", "runs/r/renders/p0__warp.mp4"
+    for key in ("aa", "bb"):
+        store.put(artefact_path("render", key, "render.mp4"), key.encode())
+        rows: list[dict[str, object]] = [{"pair_id": "p0", "renderer": "warp", "render_key": key, "outcome": "done"}]
+        rows.append({"pair_id": "p1", "renderer": "warp", "render_key": "cc", "outcome": "rejected"})
+        render._publish(place, request, rows, render._published(store, listing))  # type: ignore[arg-type]
+        put_table(store, listing, pa.Table.from_pylist(rows, schema=RENDERS))
+        assert store.get(seen) == key.encode()
+    assert [path for path in store.list("runs/") if path.endswith(".mp4")] == [seen]
+
+
+def test_the_last_line_says_where_the_results_are_and_the_others_why() -> None:
+    counts = {"computed": {"crop": 1, "track": 0}, "cached": {"track": 3}, "frames_per_second": {"crop": 12.5}}
+    plain = {"run": "r", "flow": "preprocess", "items": 4, "done": 1, "frames": 9, "seconds": 2.04, "versions": {}}
+    failed = {"failed": 1, "failures": ["talk: OSError: away"], "outputs": {}}
+    summary = Summary.model_validate({**plain, **counts, **failed, "rejected": {"NO_FACE": 2}})
+    lines = closing_lines(summary, {"clips": "file:///clips", "report": "file:///report"})
+    assert lines[0] == "preprocess: 4 items, 1 done, 1 failed"
+    assert f"  2 rejected: NO_FACE: {MEANING[Reason.NO_FACE]}" in lines
+    assert "  failed: talk: OSError: away" in lines
+    assert "  computed: crop 1; from cache: track 3; 2.0 s" in lines
+    assert lines[-1] == "results: clips=file:///clips  report=file:///report"

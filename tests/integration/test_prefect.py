@@ -1,0 +1,134 @@
+"""A real Prefect server, worker and the deployments, started and stopped as `make serve` does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from s3_servers import free_ports
+from small_runs import (
+    DATASET,
+    KNOBS,
+    RUN,
+    SmallRun,
+    await_that,
+    descendants,
+    preprocess_command,
+    processes,
+    run_command,
+    started,
+)
+
+pytestmark = [pytest.mark.weights, pytest.mark.timeout(600)]
+
+PROJECT = Path(__file__).resolve().parents[2]
+QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "PREFECT_LOGGING_LEVEL": "INFO"}
+
+
+@dataclass(frozen=True)
+class Served:
+    """`make serve`'s process and what it takes to talk to its server."""
+
+    pid: int
+    env: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return self.env["PREFECT_API_URL"]
+
+    def ask(self, path: str, **body: object) -> list[dict[str, object]]:
+        return list(httpx.post(f"{self.url}/{path}/filter", json=body, timeout=30).raise_for_status().json())
+
+    def run(self, deployment: str, request: Mapping[str, object]) -> dict[str, object]:
+        """Start a deployment with Prefect's own command and give the finished flow run."""
+        words = ("deployment", "run", deployment, "--param", f"request={json.dumps(request)}", "--watch")
+        prefect = [sys.executable, "-m", "prefect", *words]
+        done = subprocess.run(
+            prefect, capture_output=True, text=True, timeout=300, env=os.environ | self.env, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return self.ask("flow_runs", sort="EXPECTED_START_TIME_DESC", limit=1)[0]
+
+    def artifact(self, run: Mapping[str, object], key: str) -> object:
+        found = self.ask("artifacts", artifacts={"flow_run_id": {"any_": [run["id"]]}, "key": {"any_": [key]}})
+        assert len(found) == 1, f"{key}: {found}"
+        data = found[0]["data"]
+        return json.loads(data) if isinstance(data, str) and data.startswith("[") else data
+
+
+@pytest.fixture(scope="module")
+def served(own_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The script behind `make serve` on a free port, with its state in a folder of the test."""
+    folder = tmp_path_factory.mktemp("prefect")
+    (port,) = free_ports(1)
+    env = {"PREFECT_HOME": str(folder / "home"), "REENACTORY_PREFECT_PORT": str(port), **QUIET}
+    log = folder / "log"
+    with started([sys.executable, "-m", "reenactory.flows.serve"], log, PROJECT, **env) as script:
+        await_that(
+            "the script says that it is ready",
+            lambda: "Prefect page" in log.read_text() or script.poll() is not None,
+            seconds=240,
+            every=0.2,
+        )
+        assert script.poll() is None, log.read_text()
+        yield Served(script.pid, {**env, "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"})
+        family = descendants(script.pid)
+        script.send_signal(signal.SIGTERM)
+        assert script.wait(timeout=60) == 0, log.read_text()[-3000:]
+    left = {pid: words for pid, words in family.items() if processes().get(pid, (0, ""))[1] == words}
+    assert len(family) >= 2 and not left, f"still running after SIGTERM: {left}"
+
+
+def test_deployments_and_an_inactive_schedule(served: Served) -> None:
+    found = {row["name"]: row for row in served.ask("deployments")}
+    assert sorted(found) == ["evaluate-report", "preprocess-dataset", "render-batch"]
+    (schedule,) = found["preprocess-dataset"]["schedules"]
+    assert (schedule["active"], schedule["schedule"]["cron"]) == (False, "0 2 * * *")
+    assert all(row["work_pool_name"] == "reenactory" for row in found.values())
+    assert all("request" in row["parameter_openapi_schema"]["properties"] for row in found.values())
+
+
+@pytest.mark.slow
+def test_the_worker_runs_each_deployment(served: Served, calm: SmallRun, tmp_path: Path) -> None:
+    """From videos to report through the server alone; shards are its tasks, results its artifacts."""
+    store = str(tmp_path / "store")
+    where = {"store": store, "workers": 0}
+    inputs = {"inputs": [str(calm.videos)], "dataset": DATASET, "params": KNOBS}
+    made = served.run("preprocess-dataset/preprocess-dataset", {**inputs, **where})
+    assert (made["state_type"], made["name"]) == ("COMPLETED", DATASET)
+    tasks = served.ask("task_runs", flow_runs={"id": {"any_": [made["id"]]}})
+    assert [task["name"] for task in tasks] == ["shard 1 of 1: 2 videos"]
+    assert served.artifact(made, "progress") == 100.0
+    assert served.artifact(made, "outcomes")[0]["items"] == 2
+    assert store in str(served.artifact(made, "results"))
+    pairs = {"pairs": str(calm.pairs), "renderer": "copy", "run": RUN}
+    rendered = served.run("render-batch/render-batch", {**pairs, **where})
+    assert (rendered["state_type"], rendered["name"]) == ("COMPLETED", f"{RUN}-copy")
+    scored = served.run("evaluate-report/evaluate-report", {"run": RUN, **where})
+    assert scored["state_type"] == "COMPLETED"
+    assert (Path(store) / "runs" / RUN / "report.html").is_file()
+
+
+def test_the_command_line_can_be_a_flow_run(served: Served, videos: Path, tmp_path: Path) -> None:
+    done = run_command(*preprocess_command(videos, tmp_path / "store", 0), "--prefect", **served.env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 items, 2 done, 0 failed" in done.stdout
+    (run,) = served.ask("flow_runs", flow_runs={"deployment_id": {"is_null_": True}})
+    assert (run["state_type"], run["name"]) == ("COMPLETED", DATASET)
+    (task,) = served.ask("task_runs", flow_runs={"id": {"any_": [run["id"]]}})
+    assert task["name"] == "shard 1 of 1: 2 videos"
+    assert served.artifact(run, "outcomes")[0]["items"] == 2
+
+
+def test_wrong_use_through_prefect_is_still_said_in_one_line(served: Served, tmp_path: Path) -> None:
+    missing = tmp_path / "nothing.mp4"
+    done = run_command(*preprocess_command(missing, tmp_path / "store", 0), "--prefect", **served.env)
+    assert done.returncode == 2, done.stdout + done.stderr
+    said = [line for line in done.stderr.splitlines() if line.startswith("reenactory: ")]  # among Prefect's own lines
+    assert len(said) == 1 and f"{missing}: no such file" in said[0]

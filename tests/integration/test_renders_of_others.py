@@ -1,0 +1,110 @@
+"""evaluate --renders: videos that somebody else's method made are scored like ours, or refused with a reason."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from small_runs import DATASET, DRIVING, SmallRun, ffmpeg, run_command
+
+from reenactory.flows.evaluate import EvaluateRequest, evaluate
+from reenactory.flows.pairs import write_pairs
+from reenactory.flows.render import RenderRequest, render
+from reenactory.infra.sources import Source
+from reenactory.infra.store import open_store
+from reenactory.tasks.dataset import read_clips
+from reenactory.tasks.errors import WrongUseError
+from reenactory.tasks.pairs import read_pairs
+from reenactory.tasks.rendering import clip_rows
+from reenactory.tasks.scoring import Scoring
+
+pytestmark = pytest.mark.weights
+
+RUN = "five"
+SCORED, MISSING, LONG, SMALL, BROKEN = range(5)
+REASONS = {MISSING: "NOT_RENDERED", LONG: "FRAME_COUNT_DIFFERS", SMALL: "SIZE_DIFFERS", BROKEN: "DECODE_ERROR"}
+
+
+@pytest.fixture(scope="module")
+def rendered(calm: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A store with renders of `copy` for five pairs, and the pairs' names."""
+    folder = tmp_path_factory.mktemp("others")
+    store = Path(shutil.copytree(calm.store, folder / "store"))
+    write_pairs(str(store), DATASET, "self", 5, 0, DRIVING, folder / "pairs.parquet")
+    made = render(
+        RenderRequest(pairs=str(folder / "pairs.parquet"), renderer="copy", store=str(store), run=RUN, workers=0)
+    )
+    assert made.done == 5
+    return store, [pair.pair_id for pair in read_pairs(folder / "pairs.parquet")[0]]
+
+
+@pytest.fixture(scope="module")
+def theirs(rendered: tuple[Path, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The renders as another method would bring them: encoded anew; of five, one is as it should be."""
+    store, names = rendered
+    folder = tmp_path_factory.mktemp("theirs")
+    ways = {SCORED: (), LONG: ("-vf", "tpad=stop=2:stop_mode=clone"), SMALL: ("-vf", "scale=64:64"), BROKEN: ()}
+    for index, options in ways.items():
+        ours = store / "runs" / RUN / "renders" / f"{names[index]}__copy.mp4"
+        ffmpeg("-i", ours, *options, "-c:v", "libx264", "-crf", 20, folder / f"{names[index]}.mp4")
+    broken = folder / f"{names[BROKEN]}.mp4"
+    broken.write_bytes(broken.read_bytes()[:300])
+    return folder
+
+
+def test_each_pair_is_scored_or_has_its_reason(rendered: tuple[Path, list[str]], theirs: Path) -> None:
+    store, names = rendered
+    words = ("evaluate", "--store", store, "--run", RUN, "--renders", theirs, "--name", "theirs", "--workers", 0)
+    done = run_command(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = pq.read_table(store / "runs" / RUN / "renders" / "theirs.parquet").to_pandas().set_index("pair_id")
+    assert rows["reason"].dropna().to_dict() == {names[index]: reason for index, reason in REASONS.items()}
+    assert rows.loc[names[SCORED], "outcome"] == "done"
+    scores = pq.read_table(store / "runs" / RUN / "scores.parquet").to_pandas()
+    assert set(scores.loc[scores["renderer"] == "theirs", "pair_id"]) == {names[SCORED]}
+    assert set(scores.loc[scores["renderer"] == "copy", "pair_id"]) == set(names)
+    _scores_are_close(scores[scores["pair_id"] == names[SCORED]])
+    assert "6 done" in done.stdout and "NOT_RENDERED" in done.stdout
+    again = run_command(*words)
+    assert "computed: nothing" in again.stdout
+
+
+def _scores_are_close(scores: pd.DataFrame) -> None:
+    """A second encoding costs a little of everything, and not much."""
+    means = scores[scores["frame"] >= 0].groupby(["metric", "renderer"])["value"].mean().unstack()
+    assert abs(means.loc["psnr", "theirs"] - means.loc["psnr", "copy"]) < 2
+    assert abs(means.loc["csim", "theirs"] - means.loc["csim", "copy"]) < 0.15
+    assert means.loc["psnr", "theirs"] != means.loc["psnr", "copy"]
+
+
+def test_a_folder_without_any_render_of_the_run_is_wrong_use(
+    rendered: tuple[Path, list[str]], videos: Path, tmp_path: Path
+) -> None:
+    store, names = rendered
+    done = run_command("evaluate", "--store", store, "--run", RUN, "--renders", videos, "--workers", 0)
+    assert done.returncode == 2 and f"{names[0]}.mp4" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_their_renders_do_not_take_the_name_of_ours(rendered: tuple[Path, list[str]], theirs: Path) -> None:
+    store = rendered[0]
+    ours = store / "runs" / RUN / "renders" / "copy.parquet"
+    before = ours.read_bytes()
+    with pytest.raises(WrongUseError, match="take another --name"):
+        evaluate(EvaluateRequest(store=str(store), run=RUN, renders=str(theirs), name="copy", workers=0))
+    assert ours.read_bytes() == before
+
+
+def test_the_verdict_on_a_video_depends_on_the_size_that_its_pair_asks_for(
+    calm: SmallRun, rendered: tuple[Path, list[str]]
+) -> None:
+    """One file, given for clips of 128 and of 256 pixels, is right for one of them only."""
+    store = open_store(str(calm.store))
+    clips = clip_rows(read_clips(store, DATASET))
+    large = {name: {**row, "crop_px": 256} for name, row in clips.items()}
+    pair = read_pairs(calm.pairs)[0][0]
+    video = replace(Source("/x.mp4", "x", "x", "1:1"), sha256="0" * 64)
+    keys = {Scoring(rows).adopt(pair, "theirs", video)[0].keys for rows in (clips, large)}
+    assert len(keys) == 2

@@ -1,0 +1,81 @@
+"""Clustered intervals: against a plain loop, and whether they cover."""
+
+import numpy as np
+import pytest
+
+from reenactory.models.metrics.bootstrap import cluster_bootstrap, draw_clusters, paired_bootstrap
+
+
+def _people(rng: np.random.Generator, people: int, frames: int) -> tuple[np.ndarray, list[str]]:
+    """Values that share an offset within a person, as frames do."""
+    values = rng.normal(0, 1, (people, 1)) + rng.normal(0, 0.1, (people, frames))
+    return values.ravel(), [f"person{p}" for p in range(people) for _ in range(frames)]
+
+
+def test_equals_a_loop_over_resampled_values() -> None:
+    values = np.array([1.0, 2.0, 10.0, 4.0, np.nan, 7.0])
+    clusters = ["a", "a", "b", "c", "c", "c"]
+    interval = cluster_bootstrap(values, clusters, seed=5, replicates=200)
+    members = {"a": [1.0, 2.0], "b": [10.0], "c": [4.0, 7.0]}
+    draws = [[value for c in row for value in members["abc"[c]]] for row in draw_clusters(3, 200, 5)]
+    low, high = np.percentile([np.mean(draw) for draw in draws], [2.5, 97.5])
+    assert interval.mean == pytest.approx(24 / 5)
+    assert (interval.ci_low, interval.ci_high) == pytest.approx((low, high))
+    assert (interval.n, interval.n_dropped, interval.n_clusters) == (5, 1, 3)
+
+
+def test_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(11)
+    hits = 0
+    for trial in range(200):
+        values, clusters = _people(rng, people=30, frames=20)
+        interval = cluster_bootstrap(values, clusters, seed=trial, replicates=400)
+        hits += interval.ci_low <= 0.0 <= interval.ci_high
+    assert 0.88 <= hits / 200 <= 0.99  # 0.34 where frames count as independent
+
+
+def test_same_seed_same_bits_and_another_seed_not() -> None:
+    values, clusters = _people(np.random.default_rng(0), 8, 5)
+    first = cluster_bootstrap(values, clusters, seed=1)
+    assert first == cluster_bootstrap(values, clusters, seed=1)
+    assert first != cluster_bootstrap(values, clusters, seed=2)
+
+
+def test_one_person_has_a_mean_and_no_interval() -> None:
+    interval = cluster_bootstrap(np.array([1.0, 3.0]), ["a", "a"], seed=0)
+    assert interval.mean == 2.0
+    assert np.isnan(interval.ci_low) and np.isnan(interval.ci_high)
+
+
+def test_nothing_to_average_is_nan_not_zero() -> None:
+    interval = cluster_bootstrap(np.array([np.nan, np.nan]), ["a", "b"], seed=0)
+    assert np.isnan(interval.mean) and (interval.n, interval.n_dropped) == (0, 2)
+
+
+def test_pairing_removes_what_both_methods_share() -> None:
+    rng = np.random.default_rng(2)
+    shared, clusters = _people(rng, 20, 10)
+    better = shared - 0.2 + rng.normal(0, 0.05, len(shared))
+    better[3] = np.nan
+    paired = paired_bootstrap(better, shared, clusters, direction="lower", seed=0)
+    assert paired.difference.mean == pytest.approx(-0.2, abs=0.02)
+    assert paired.difference.ci_high < 0.0  # although the values themselves spread by 1
+    assert paired.difference.n_dropped == 1
+    assert paired.share_won > 0.95
+
+
+def test_ties_count_half() -> None:
+    same = np.array([1.0, 2.0, 3.0, 4.0])
+    assert paired_bootstrap(same, same, list("aabb"), direction="higher", seed=0).share_won == 0.5
+    first = np.array([2.0, 2.0, 3.0, 3.0])
+    assert paired_bootstrap(first, same, list("aabb"), direction="higher", seed=0).share_won == 0.5
+    assert paired_bootstrap(first, same, list("aabb"), direction="lower", seed=0).share_won == 0.5
+
+
+def test_bad_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="N clusters"):
+        cluster_bootstrap(np.zeros(3), ["a"], seed=0)
+    with pytest.raises(ValueError, match="differ in shape"):
+        paired_bootstrap(np.zeros(3), np.zeros(2), ["a"], direction="lower", seed=0)
+    with pytest.raises(ValueError, match="level"):
+        cluster_bootstrap(np.zeros(3), ["a", "b", "c"], seed=0, level=95)

@@ -1,0 +1,55 @@
+"""detect on real video: what the stride costs in pixels and saves in searches."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from reenactory.models.weights import locate
+from reenactory.tasks import detect
+from reenactory.tasks.crop_box import grow
+from reenactory.tasks.face_tracks import Faces, find_tracks
+from reenactory.tasks.outcomes import Made
+from reenactory.tasks.stage import Runtime
+from reenactory.tasks.track import Params as TrackParams
+
+pytestmark = pytest.mark.weights
+
+
+def detections(video: Path, folder: Path, stride: int) -> Made:
+    folder.mkdir()
+    params = detect.Params(stride=stride)
+    (made,) = detect.run(detect.Item(folder, video), params, detect.load(params, Runtime("cpu", 1)))
+    assert isinstance(made, Made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Made, Made]:
+    folder = tmp_path_factory.mktemp("detect")
+    return detections(locate("demo_woman"), folder / "1", 1), detections(locate("demo_woman"), folder / "8", 8)
+
+
+def test_the_crop_box_is_that_of_every_frame_within_two_pixels_at_256(both: tuple[Made, Made]) -> None:
+    boxes = []
+    for made in both:
+        table = pq.read_table(made.files["detections.parquet"])
+        tracks = find_tracks(Faces.of(table, made.frames), TrackParams())
+        boxes.append([(track.start_frame, track.frame_count, *grow(track.union, 0.1)) for track in tracks])
+    every, sparse = (np.array(each) for each in boxes)
+    assert np.array_equal(every[:, :2], sparse[:, :2])
+    assert np.abs(every[:, 2:] - sparse[:, 2:]).max() * 256 / (every[:, 4] - every[:, 2]).min() < 2
+
+
+def test_frames_are_saved_and_marked(both: tuple[Made, Made]) -> None:
+    every, sparse = (pq.read_table(made.files["detections.parquet"]) for made in both)
+    assert every.schema.names == sparse.schema.names == detect.SCHEMA.names
+    assert not any(every["interpolated"].to_pylist())
+    marked = np.array(sparse["interpolated"].to_pylist())
+    assert marked.sum() == both[1].frames - both[1].facts["searched"]  # type: ignore[operator] # one face in each frame
+    assert both[1].facts["searched"] < 0.8 * both[0].facts["searched"]  # type: ignore[operator]
+    sharp = [np.asarray(table["sharpness"]) for table in (every, sparse)]
+    assert np.array_equal(sharp[0][~marked], sharp[1][~marked])
+    assert sharp[1][marked] == pytest.approx(sharp[0][marked], rel=0.5)
+    assert every.schema.metadata[b"shot_starts"] == b"[0]"

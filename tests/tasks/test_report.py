@@ -1,0 +1,203 @@
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from synthetic_run import NASTY, RUN, SyntheticRun, coefficients
+
+from reenactory.infra.store import MissingObject, open_store
+from reenactory.tasks.report import render_report, write_report
+from reenactory.tasks.report.choice import MOST_PAIRS, choose
+from reenactory.tasks.report.curves import charts
+from reenactory.tasks.report.format import number
+from reenactory.tasks.report.funnel import funnel
+from reenactory.tasks.report.marks import Estimate, marks
+from reenactory.tasks.report.metrics import protocol_tables
+from reenactory.tasks.report.run import read_run
+from reenactory.tasks.report.tiles import over_checkerboard, sampled, with_landmarks
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> SyntheticRun:
+    return SyntheticRun(tmp_path_factory.mktemp("run"), pairs=3)
+
+
+@pytest.fixture(scope="module")
+def page(run: SyntheticRun) -> str:
+    return render_report(run.store, RUN)
+
+
+class Elements(HTMLParser):
+    """Start tags with their attributes, and what is left open at the end."""
+
+    VOID = frozenset({"meta", "link", "img", "br", "line", "polyline"})
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert tag in self.VOID or self.open.pop() == tag
+
+
+def test_every_text_of_the_user_is_escaped(page: str) -> None:
+    assert NASTY not in page
+    assert page.count("&lt;script&gt;alert(1)") > 5
+    assert [tag for tag, _ in Elements(page).found].count("script") == 1
+
+
+def test_the_page_is_well_formed_and_asks_nothing_of_a_network(page: str) -> None:
+    elements = Elements(page)
+    assert elements.open == []
+    assert not re.search(r"https?:|url\(|@import", page)
+    addresses = [attrs.get("src") or attrs.get("href") or "" for _, attrs in elements.found]
+    assert {re.split("[,:/#]", address)[0] for address in addresses} == {"", "data", "renders"}
+
+
+def test_two_calls_give_the_same_bytes(run: SyntheticRun, page: str) -> None:
+    write_report(run.store, RUN)
+    assert run.store.get(f"runs/{RUN}/report.html") == page.encode()
+
+
+def test_every_metric_stands_with_its_definition_and_formula(run: SyntheticRun, page: str) -> None:
+    for line in read_run(run.store, RUN).aggregates:
+        assert f">{line['metric']}</a>" in page
+        assert f"<code>{line['definition']}</code>" in page
+    assert "cosine of unit identity embeddings" in page
+
+
+def test_the_floor_is_never_best_and_a_method_below_it_is_marked(run: SyntheticRun) -> None:
+    tables = {table.protocol: table for table in protocol_tables(read_run(run.store, RUN))}
+    cells = {(name, row.name): row.cells for name, table in tables.items() for row in table.rows}
+    shown = {name: [(cell.best, cell.below_floor) for cell in row if cell] for name, row in cells.items()}
+    assert shown == {
+        ("self", "csim"): [(False, False), (True, False)],
+        ("self", "aed_l1"): [(False, False), (True, False)],
+        ("cross", "csim"): [(False, False), (False, True)],
+        ("cross", "aed_l1"): [(False, False), (True, False)],
+    }
+    assert tables["cross"].verdicts == ["theirs is no worse than copy on 1 of 2 metrics."]
+
+
+def test_dropped_frames_unequal_counts_and_few_identities_are_said(run: SyntheticRun, page: str) -> None:
+    (self_table, _) = protocol_tables(read_run(run.store, RUN))
+    floor, method = self_table.rows[0].cells
+    assert floor and method
+    assert (floor.dropped, method.dropped) == ("", "14.3 % dropped")
+    counts = [cell.counts.replace("\N{NO-BREAK SPACE}", " ") for cell in (floor, method)]
+    assert counts == [
+        "21 frames, 3 pairs, 2 identities, 0 dropped",
+        "12 frames, 2 pairs, 2 identities, 2 dropped",
+    ]
+    assert "The intervals mean little here: they are drawn from 2 identities." in page
+    assert page.count("Not every renderer was scored on the same frames") == 2
+
+
+def test_the_funnel_counts_what_was_lost_where(run: SyntheticRun, page: str) -> None:
+    steps = {step.name: (step.items, step.lost) for step in funnel(read_run(run.store, RUN))}
+    assert steps == {
+        "videos": (3, "1 gave no clip"),
+        "clips": (2, ""),
+        "pairs": (6, ""),
+        "renders": (10, "1 rejected, 1 not made"),
+        "scored": (10, ""),
+    }
+    assert "No face was found in any frame." in page
+    assert "theirs/self-0000" in page
+
+
+def test_a_pair_without_a_render_says_why(page: str) -> None:
+    assert "NO_FACE: no face in the source frame" in page
+    assert "This renderer was not given the pair, or its work failed." in page
+
+
+def test_only_videos_that_the_run_has_are_linked(page: str) -> None:
+    videos = [attrs["src"] for tag, attrs in Elements(page).found if tag == "video"]
+    assert videos == ["renders/self-0000__copy.mp4"]
+
+
+def test_frames_without_a_face_are_named_and_leave_gaps(page: str) -> None:
+    assert page.count('<span class="warn-text">no face</span>') == 2  # frame 3 is sampled in both clips
+    assert "nan" not in re.sub('base64,[^"]*', "", page)
+    (yaw, _) = charts([coefficients(8, (3,)), coefficients(8, range(8)), None])
+    assert [(line.colour, len(line.parts)) for line in yaw.lines] == [(0, 2)]
+    assert charts([coefficients(8, range(8))]) == []
+
+
+def test_a_protocol_without_pairs_is_named(tmp_path: Path) -> None:
+    page = render_report(SyntheticRun(tmp_path, ("self",), 2).store, RUN)
+    assert "No cross pair of this run was scored." in page
+
+
+def test_what_the_store_no_longer_has_is_said(tmp_path: Path) -> None:
+    store = SyntheticRun(tmp_path, ("self",), 2).store
+    for path in list(store.list("artefacts/")):
+        store.delete(path)
+    page = render_report(store, RUN)
+    assert "The store no longer has" in page
+    assert "data:image/jpeg" not in page
+
+
+def test_a_large_run_gives_a_bounded_page(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, pairs=100)
+    page = render_report(run.store, RUN)
+    assert len(page) < 5_000_000
+    assert page.count('class="sheet" id=') == MOST_PAIRS
+    assert f"{MOST_PAIRS} of 200 pairs are shown" in page
+    shown = choose(read_run(run.store, RUN))
+    places = [int(re.findall(r"rank (\d+) of 100", chosen.place)[0]) for chosen in shown]
+    assert places == [*range(1, 5), *range(49, 53), *range(97, 101)] * 2
+
+
+def test_a_run_that_was_not_evaluated_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MissingObject):
+        write_report(open_store(str(tmp_path)), "absent")
+
+
+def test_landmarks_are_drawn_where_they_are_and_nowhere_without_a_face() -> None:
+    frames = np.zeros((2, 64, 64, 3), np.uint8)
+    points = np.full((2, 68, 2), np.nan, np.float32)
+    points[0] = (40, 10)  # column, row
+    drawn = with_landmarks(frames, points, 128)
+    assert drawn is not None
+    assert not drawn[1].any()
+    rows, columns = np.nonzero(drawn[0].any(axis=-1))
+    assert (rows.mean(), columns.mean()) == pytest.approx((20, 80), abs=0.5)
+    assert not frames.any()
+
+
+def test_a_matte_shows_the_person_where_it_is_opaque_and_the_board_elsewhere() -> None:
+    frames = np.full((1, 32, 32, 3), 7, np.uint8)
+    alphas = np.zeros_like(frames)
+    alphas[:, :, :16] = 255
+    shown = over_checkerboard(frames, alphas)
+    assert shown is not None
+    assert (shown[:, :, :16] == 7).all()
+    assert set(np.unique(shown[:, :, 16:]).tolist()) == {176, 222}
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, []), (1, [0]), (3, [0, 1, 2]), (101, [0, 20, 40, 60, 80, 100])])
+def test_sampled_frames_reach_from_first_to_last(count: int, expected: list[int]) -> None:
+    assert sampled(count) == expected
+
+
+@pytest.mark.parametrize("value, text", [(0.01234, "0.0123"), (0.99999, "1.000"), (22.069, "22.07"), (261.12, "261.1")])
+def test_numbers_have_four_digits(value: float, text: str) -> None:
+    assert number(value) == text
+    assert number(None) == number(float("nan")) == "–"
+
+
+def test_better_is_to_the_right_whichever_way_the_metric_goes() -> None:
+    estimates = {"a": Estimate(1.0, 0.5, 2.0), "b": Estimate(3.0, None, None)}
+    up, down = (marks(["a", "b"], estimates, lower) for lower in (False, True))
+    assert up[0].at < up[1].at and down[0].at > down[1].at
+    assert up[0].low < up[0].at < up[0].high and down[0].low < down[0].at < down[0].high
+    assert marks(["a"], {"a": Estimate(1.0, None, None)}, False) == []
