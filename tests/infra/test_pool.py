@@ -15,7 +15,7 @@ from reenactory.infra.ray_pool import RayPool
 from reenactory.infra.ray_session import keep_ray
 
 Ask = dict[str, str]
-DEADLINE_S = 60
+DEADLINE_S = 180
 
 
 def make_factory(broken: Path | None = None) -> Callable[[], Worker[Ask, str]]:

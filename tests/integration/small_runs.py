@@ -140,11 +140,11 @@ def started(
         process.wait()
 
 
-def await_that(what: str, holds: Callable[[], bool], seconds: float = 120, every: float = 0.01) -> None:
+def await_that(what: str, holds: Callable[[], bool], seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(every)
+        time.sleep(0.01)
 
 
 def processes() -> dict[int, tuple[int, str]]:

@@ -210,8 +210,8 @@ def test_a_reader_that_hangs(bench: Bench, tmp_path: Path, monkeypatch: pytest.M
     script = tmp_path / "ffmpeg"
     script.write_text("#!/bin/sh\nexec sleep 100\n")
     script.chmod(0o755)
-    monkeypatch.setattr(detect, "read_chunks", functools.partial(read_chunks, stall_s=1.0))
     with monkeypatch.context() as patch:
+        patch.setattr(detect, "read_chunks", functools.partial(read_chunks, stall_s=1.0))
         patch.setattr(command, "ffmpeg_executable", lambda: str(script))
         assert rejected(bench.run(video)) == ("detect", "DECODE_TIMEOUT")
     assert bench.run(show(tmp_path / "next.mp4", "man", "null"))[-1].outcome == "done"

@@ -3,6 +3,7 @@
 import os
 import platform
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from small_runs import (
 )
 
 pytestmark = pytest.mark.weights
+DYING_COMMAND = Path(__file__).with_name("dying_command.py")
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +34,6 @@ def wanted(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 
 def finished(store: Path, stage: str) -> Callable[[], bool]:
     return lambda: any((store / "artefacts" / stage).glob("*/*/_DONE.json"))
-
-
-def begun(store: Path, stage: str) -> Callable[[], bool]:
-    """A file of an artefact is there or under construction; its record, written last, is not."""
-    return lambda: (store / "artefacts" / stage).is_dir() and not finished(store, stage)()
 
 
 def ray_workers(driver: int) -> list[int]:
@@ -60,29 +57,48 @@ def test_a_killed_worker_is_replaced(videos: Path, wanted: dict[str, bytes], tmp
 
 
 @pytest.mark.parametrize(
-    ("workers", "moment"),
+    ("stage", "when"),
     [
-        pytest.param(0, lambda store: begun(store, "crop"), id="inline-in-crop"),
-        pytest.param(0, lambda store: finished(store, "matte"), id="inline-after-matte", marks=pytest.mark.slow),
-        pytest.param(2, lambda store: finished(store, "detect"), id="ray-after-detect"),
+        pytest.param("crop", "before", id="in-crop"),
+        pytest.param("matte", "after", id="after-matte", marks=pytest.mark.slow),
     ],
 )
-def test_a_killed_run_is_finished_by_the_next(
-    videos: Path,
-    wanted: dict[str, bytes],
-    tmp_path: Path,
-    workers: int,
-    moment: Callable[[Path], Callable[[], bool]],
+def test_a_run_killed_inline_is_finished_by_the_next(
+    videos: Path, wanted: dict[str, bytes], tmp_path: Path, stage: str, when: str
+) -> None:
+    store = tmp_path / "store"
+    run_to_death(videos, store, stage, when)
+    left = artefacts(str(store))
+    assert any(path.startswith(f"artefacts/{stage}/") for path in left)
+    assert finished(store, stage)() == (when == "after")
+    assert_the_next_run_finishes(videos, store, wanted)
+
+
+def test_a_run_killed_under_ray_is_finished_by_the_next(
+    videos: Path, wanted: dict[str, bytes], tmp_path: Path
 ) -> None:
     store = tmp_path / "store"
     before = set(processes())
-    with started(command(*preprocess_command(videos, store, workers)), tmp_path / "log") as run:
-        await_that("the moment to kill", moment(store), every=0.002)
+    with started(command(*preprocess_command(videos, store, workers=2)), tmp_path / "log") as run:
+        await_that("a detection is recorded", finished(store, "detect"))
         family = set(descendants(run.pid))
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
     assert artefacts(str(store)) != wanted, "the run was over before it was killed"
-    await_that("no process of the killed run is left", lambda: not family & set(processes()) - before, seconds=60)
+    await_that("no process of the killed run is left", lambda: not family & set(processes()) - before)
+    assert_the_next_run_finishes(videos, store, wanted)
+
+
+def run_to_death(videos: Path, store: Path, stage: str, when: str) -> int:
+    """An inline run that is killed around its first record of a stage; returns what was its process id."""
+    arguments = [sys.executable, DYING_COMMAND, stage, when, *preprocess_command(videos, store, workers=0)]
+    with started([str(word) for word in arguments], store.with_suffix(".log")) as run:
+        code = run.wait(timeout=240)
+    assert code == -signal.SIGKILL, store.with_suffix(".log").read_text()
+    return run.pid
+
+
+def assert_the_next_run_finishes(videos: Path, store: Path, wanted: dict[str, bytes]) -> None:
     again = run_command(*preprocess_command(videos, store, workers=0))
     assert again.returncode == 0, again.stderr
     assert "2 done, 0 failed" in again.stdout
@@ -95,12 +111,8 @@ def test_what_killed_runs_left_is_swept_away(own_cache: Path, videos: Path, tmp_
     others = scratch / "another-machine+1" / "frames.mp4"
     others.parent.mkdir(parents=True, exist_ok=True)
     others.touch()
-    with started(command(*preprocess_command(videos, store, workers=0)), tmp_path / "log") as run:
-        mine = scratch / f"{platform.node()}+{run.pid}"
-        await_that("scratch files", lambda: any(mine.glob("*/*")), every=0.002)
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
-    assert mine.exists()
+    pid = run_to_death(videos, store, "crop", "before")
+    assert any(path.is_file() for path in (scratch / f"{platform.node()}+{pid}").rglob("*"))
     preprocess_small([str(videos)], str(store))
     assert [path for path in scratch.rglob("*") if path.is_file()] == [others]
     others.unlink()

