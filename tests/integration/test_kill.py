@@ -74,9 +74,7 @@ def test_a_run_killed_inline_is_finished_by_the_next(
     assert_the_next_run_finishes(videos, store, wanted)
 
 
-def test_a_run_killed_under_ray_is_finished_by_the_next(
-    videos: Path, wanted: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_a_run_killed_under_ray_is_finished_by_the_next(videos: Path, wanted: dict[str, bytes], tmp_path: Path) -> None:
     store = tmp_path / "store"
     before = set(processes())
     with started(command(*preprocess_command(videos, store, workers=2)), tmp_path / "log") as run:
