@@ -32,9 +32,10 @@ def face_like_mesh(vertices: int = VERTICES, rim: int = _RIM) -> tuple[Floats, N
     a, b, c = (disc[triangles[:, corner]] for corner in range(3))
     turned = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]) < 0
     triangles[turned] = triangles[turned][:, ::-1]
-    # The disc is wrapped around the head, up to 100 degrees from its middle: as far as the ears.
-    tilt = np.linalg.norm(disc, axis=1) * np.radians(100)
-    side = disc / np.maximum(np.linalg.norm(disc, axis=1, keepdims=True), 1e-12)
+    # The disc is wrapped around the head: sideways to behind the cheeks, upwards and downwards to forehead and chin.
+    tilt = np.linalg.norm(disc * np.radians([100, 75]), axis=1)
+    side = disc * [100, 75]
+    side /= np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-12)
     points = np.stack([np.sin(tilt) * side[:, 0], np.sin(tilt) * side[:, 1], np.cos(tilt)], axis=1) * [0.75, 1.0, 0.8]
     points[:, 2] += _relief(points[:, 0], points[:, 1]) * (points[:, 2] > 0)
     return points, triangles
