@@ -27,7 +27,7 @@ def interpolate(fragments: Fragments, triangles: Tensor, attributes: Tensor) -> 
     Args:
         fragments: what `rasterize` returned for (B, H, W).
         triangles: (F, 3) int64, the table that was rasterized.
-        attributes: (B, V, C); float32 on a CPU takes the fast way.
+        attributes: (B, V, C); float32 on a CPU takes the fast way, unless they need gradients.
 
     Returns:
         (B, H, W, C) of the attributes' type; 0 where there is no triangle.
@@ -38,7 +38,7 @@ def interpolate(fragments: Fragments, triangles: Tensor, attributes: Tensor) -> 
     """
     if attributes.ndim != 3 or attributes.shape[0] != fragments.triangle.shape[0]:
         raise ValueError(f"attributes: expected ({fragments.triangle.shape[0]}, V, C), got {tuple(attributes.shape)}")
-    if attributes.device.type == "cpu" and attributes.dtype == torch.float32:
+    if attributes.device.type == "cpu" and attributes.dtype == torch.float32 and not attributes.requires_grad:
         from reenactory.models.rasterizer import numba_backend  # numba takes half a second to import
 
         return numba_backend.interpolate(fragments, triangles, attributes)

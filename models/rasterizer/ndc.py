@@ -25,12 +25,11 @@ def to_ndc(uvz: Tensor, size: tuple[int, int]) -> Tensor:
         of the camera) are (0, 0, -1).
     """
     height, width = size
-    middle = uvz.new_tensor([width, height])
-    xy = (uvz[..., :2] * 2 - middle) / min(size)
-    z = uvz[..., 2:]
+    u, v, z = uvz.unbind(dim=-1)
+    x, y = (u * 2 - width) / min(size), (v * 2 - height) / min(size)
     # NaN compares false, so it is hidden too. As float32, EPSILON is a little less than 1e-8: `>` and not `>=`.
-    drawable = (xy.abs() <= FARTHEST).all(dim=-1, keepdim=True) & (z > EPSILON) & (z <= FARTHEST)
-    return torch.where(drawable, torch.cat((xy, z), dim=-1), uvz.new_tensor([0.0, 0.0, -1.0]))
+    drawable = (x.abs() <= FARTHEST) & (y.abs() <= FARTHEST) & (z > EPSILON) & (z <= FARTHEST)
+    return torch.stack([torch.where(drawable, value, hidden) for value, hidden in ((x, 0), (y, 0), (z, -1))], dim=-1)
 
 
 def pixel_centres(size: tuple[int, int], device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:

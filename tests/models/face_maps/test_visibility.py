@@ -1,12 +1,10 @@
 """O_c against rays cast through the triangles in float64, on synthetic poses of a face-like mesh."""
 
-from functools import cache
-
 import numpy as np
 import pytest
 import torch
-from exact_visibility import seen_at
-from face_like_mesh import face_like_mesh, project, rotation
+from exact_visibility import error_rates, mesh
+from face_like_mesh import project, rotation
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,40 +16,14 @@ SIDE = 256
 SIZE = (SIDE, SIDE)
 
 
-@cache
-def mesh(dense: bool = False) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """35,000 triangles that all face the camera, as many as a frontal picture shows of the field's model; or twice."""
-    return face_like_mesh() if dense else face_like_mesh(17_855, 443)
-
-
-def posed(turn: NDArray[np.float64], dense: bool = False) -> Tensor:
-    return torch.from_numpy(project(mesh(dense)[0], turn, SIDE)).float()[None]
-
-
-def truth(source: Tensor, target: Fragments, triangles: NDArray[np.int64]) -> tuple[NDArray[np.bool_], ...]:
-    """(H, W) seen, (H, W) on the face: the surface points of the target's pixels, looked for in the source."""
-    ids, covered = target.triangle[0].numpy(), target.triangle[0].numpy() >= 0
-    uvz = source[0].double().numpy()
-    corners = uvz[triangles[ids[covered]]]  # (N, 3, 3)
-    weights = target.barycentrics[0].double().numpy()[covered]
-    # Weights on the surface; in the source's picture they count by the depth there.
-    depth = (weights * corners[..., 2]).sum(axis=1)
-    share = weights * corners[..., 2] / depth[:, None]
-    places = np.column_stack([(share[..., None] * corners[..., :2]).sum(axis=1), depth])
-    seen = np.zeros(SIZE, bool)
-    seen[covered] = seen_at(places, uvz, triangles, SIDE)
-    return seen, covered
+def posed(turn: NDArray[np.float64]) -> Tensor:
+    return torch.from_numpy(project(mesh()[0], turn, SIDE)).float()[None]
 
 
 def rates(source_yaw: float, yaw: float, rule: OcclusionRule, scale: int, dense: bool = False) -> tuple[float, float]:
-    """Shares of the face's pixels: called hidden though seen, called visible though hidden."""
-    triangles = mesh(dense)[1]
-    source, table = posed(rotation(source_yaw), dense), torch.from_numpy(triangles)
-    target = rasterize(posed(rotation(source_yaw + yaw, 3, 2), dense), table, SIZE)
-    visible = visible_from_source(view_source(source, table, SIZE, rule, scale), target, table)[0].numpy()
-    seen, face = truth(source, target, triangles)
-    assert (~seen)[face].mean() > 0.03  # else there was nothing to find
-    return float((seen & ~visible)[face].mean()), float((visible & ~seen)[face].mean())
+    false_hidden, false_visible, hidden = error_rates(source_yaw, yaw, rule, scale, dense)
+    assert hidden > 0.03  # else there was nothing to find
+    return false_hidden, false_visible
 
 
 @pytest.mark.parametrize("yaw", [60, -60])

@@ -51,6 +51,17 @@ def test_numba_and_torch_agree_on_soups(seed: int, cull: bool, perspective: bool
     assert_same(got, expected)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (9, 1), (300, 2)], ids=str)
+def test_numba_and_torch_agree_on_pictures_of_one_line(size: tuple[int, int]) -> None:
+    covered = 0
+    for seed in range(6):
+        uvz, triangles = soups(seed, (16, 16))
+        got, expected = rasterize(uvz, triangles, size), rasterize(uvz, triangles, size, backend="torch")
+        covered += int((expected.triangle >= 0).sum())
+        assert_same(got, expected)
+    assert covered > 0
+
+
 def test_numba_and_torch_agree_on_a_dense_face_and_so_does_the_interpolation() -> None:
     points, triangles = face_like_mesh()
     poses = [project(points, rotation(yaw, 5, 3), 256) for yaw in (0, 40)]

@@ -136,6 +136,17 @@ def test_two_threads_give_the_same_picture() -> None:
     assert torch.equal(*pictures)
 
 
+def test_gradients_of_attributes_are_kept() -> None:
+    uvz, triangles = square()
+    fragments = rasterize(uvz, triangles, (4, 4))
+    attributes = torch.rand((1, 4, 2), generator=torch.Generator().manual_seed(0)).requires_grad_()
+    image = interpolate(fragments, triangles, attributes)
+    assert torch.equal(image.detach(), interpolate(fragments, triangles, attributes.detach()))
+    (gradient,) = torch.autograd.grad(image[..., 0].sum(), attributes)
+    assert gradient[..., 0].sum() == pytest.approx(12)  # each of the covered pixels shares out 1
+    assert not gradient[..., 1].any()
+
+
 def test_what_does_not_fit_is_refused() -> None:
     uvz, triangles = square()
     with pytest.raises(ValueError, match="uvz"):
