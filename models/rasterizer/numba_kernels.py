@@ -1,4 +1,4 @@
-"""The two loops of the CPU rasterizer, one frame each. Importing this compiles them, or loads them from disk."""
+"""The loops of the CPU rasterizer, one frame each. Importing this compiles them, or loads them from disk."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,25 @@ Ints = NDArray[np.int32]
 # A double, as in PyTorch3D; in the maximum it is a float there.
 _EPSILON = 1e-8
 _EPSILON_FLOAT = np.float32(1e-8)
+
+
+@compiled("void(f4[:,::1], i8, f4[::1], i4[:,::1])")
+def _reach(xyz: Floats, axis: int, centres: Floats, reach: Ints) -> None:
+    """Fills reach (V, 2): the first centre not before the vertex on the axis, and the last not behind it."""
+    count = len(centres)
+    scale = (count - 1) / (centres[-1] - centres[0]) if count > 1 else 0.0
+    for v in range(len(xyz)):
+        value = xyz[v, axis]
+        first = int(min(max((value - centres[0]) * scale, 0.0), float(count)))
+        while first > 0 and centres[first - 1] >= value:
+            first -= 1
+        while first < count and centres[first] < value:
+            first += 1
+        last = first
+        while last < count and centres[last] <= value:
+            last += 1
+        reach[v, 0] = first
+        reach[v, 1] = last - 1
 
 
 @compiled("void(f4[:,::1], i8[:,::1], f4[::1], f4[::1], b1, b1, i8[:,::1], f4[:,::1], f4[:,:,::1])")
@@ -33,34 +52,16 @@ def draw(
     triangle[:] = -1
     depth[:] = -1
     barycentrics[:] = -1
-    height, width = len(rows), len(columns)
-    # Per vertex: first row and column not before it, last row and column not behind it. The bounding box of a
-    # triangle is their minimum and maximum, and most triangles of a face contain no pixel centre: integers decide.
-    reach = np.empty((len(xyz), 4), np.int32)
-    row_scale = (height - 1) / (rows[-1] - rows[0]) if height > 1 else 0.0
-    column_scale = (width - 1) / (columns[-1] - columns[0]) if width > 1 else 0.0
-    for v in range(len(xyz)):
-        for axis in range(2):
-            centres = columns if axis == 0 else rows
-            scale = column_scale if axis == 0 else row_scale
-            count = len(centres)
-            value = xyz[v, axis]
-            first = int(min(max((value - centres[0]) * scale, 0.0), float(count)))
-            while first > 0 and centres[first - 1] >= value:
-                first -= 1
-            while first < count and centres[first] < value:
-                first += 1
-            last = first
-            while last < count and centres[last] <= value:
-                last += 1
-            reach[v, axis * 2] = first
-            reach[v, axis * 2 + 1] = last - 1
+    # The bounding box of a triangle is the minimum and maximum of its corners' reach, and most triangles of a face hold
+    # no pixel centre: integers decide about them.
+    across, down = np.empty((len(xyz), 2), np.int32), np.empty((len(xyz), 2), np.int32)
+    _reach(xyz, 0, columns, across)
+    _reach(xyz, 1, rows, down)
     for face in range(len(triangles)):
         a, b, c = triangles[face, 0], triangles[face, 1], triangles[face, 2]
-        first_column = min(reach[a, 0], reach[b, 0], reach[c, 0])
-        last_column = max(reach[a, 1], reach[b, 1], reach[c, 1])
-        first_row = min(reach[a, 2], reach[b, 2], reach[c, 2])
-        last_row = max(reach[a, 3], reach[b, 3], reach[c, 3])
+        first_column = min(across[a, 0], across[b, 0], across[c, 0])
+        last_column = max(across[a, 1], across[b, 1], across[c, 1])
+        first_row, last_row = min(down[a, 0], down[b, 0], down[c, 0]), max(down[a, 1], down[b, 1], down[c, 1])
         if first_column > last_column or first_row > last_row:
             continue
         x0, y0, z0 = xyz[a, 0], xyz[a, 1], xyz[a, 2]

@@ -6,8 +6,8 @@ Conventions, shared by every backend (they are those of PyTorch3D, so that it ca
 * A centre is inside only if its three barycentrics are all > 0. There is no top-left rule: a centre exactly on an
   edge belongs to neither neighbour.
 * Smaller z is nearer. Equal z: the triangle with the lower row wins.
-* A triangle is skipped if its signed area, in units of (half the short side)^2, is within 1e-8 of zero, or if a vertex
-  is hidden: not finite, z not above 1e-8, or absurdly far away (`ndc.FARTHEST`). Negative signed area = back face.
+* A triangle is skipped if twice its signed area, in units of (half the short side)^2, is within 1e-8 of zero, or if a
+  vertex is hidden: not finite, z not above 1e-8, or absurdly far away (`ndc.FARTHEST`). Negative area = back face.
 * Everything is computed in float32 in the coordinates of `ndc`, in one order of operations, with no fused multiply-add.
 
 Backends never see cameras or attributes. On CUDA and on other processors rounding may differ in the last bits.
@@ -41,7 +41,7 @@ def rasterize(
         cull_backfaces: leave triangles with negative signed area out.
         perspective_correct: barycentrics of the surface in space (z is the distance along the optical axis of a
             pinhole camera). False = barycentrics in the picture, right for orthographic and weak-perspective cameras;
-            their sum is below 1 by 1e-8 over the triangle's area (PyTorch3D's guard): 2e-4 for one of a pixel at 256.
+            their sum is off 1 by 1e-8 over the triangle's area (PyTorch3D's guard): 2e-4 for half a pixel at 256.
         backend: "auto" = numba on a CPU; on CUDA pytorch3d where it is installed; torch everywhere else.
 
     Returns:
