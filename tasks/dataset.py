@@ -17,6 +17,7 @@ CLIPS = pa.schema(
         ("video_uri", pa.string()),
         ("video_sha256", pa.string()),
         ("identity", pa.string()),
+        ("face", pa.int64()),  # with track.faces = all: its number in the video, which ends the identity; else null
         ("video_id", pa.string()),
         ("split", pa.string()),
         ("start_frame", pa.int64()),  # at fps_num / fps_den
