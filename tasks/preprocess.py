@@ -207,7 +207,7 @@ class Preprocessing:
 
 def estimated_frames(source: Source) -> int:
     """From the file's size, before it was opened: good enough for shards and a first guess of the time left."""
-    return max(1, int(source.stamp.split(":")[0]) // BYTES_PER_FRAME)
+    return max(1, source.size_bytes // BYTES_PER_FRAME)
 
 
 def _place(clip: Mapping[str, JsonValue]) -> str:

@@ -260,6 +260,12 @@ def test_the_plan_follows_the_records(bench: Bench) -> None:
     assert plan() == ({"detect": 1, "track": 1, "crop": 2, "matte": 2, "face3d": 2}, {})
 
 
+def test_an_empty_file_is_no_work(bench: Bench) -> None:
+    empty = Source("/videos/empty.mp4", "empty", "empty", "0:1", "8" * 64)
+    plan = plan_videos(bench.jobs, [SOURCE, empty], bench.index, 1)
+    assert (plan.videos, plan.empty, plan.to_compute["detect"]) == (2, 1, 1)
+
+
 class TestDataset:
     @pytest.fixture
     def rows(self, bench: Bench) -> list[dict[str, object]]:
