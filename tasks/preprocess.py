@@ -21,7 +21,7 @@ from reenactory.tasks.track import clips_of, missed_of
 
 BYTES_PER_FRAME = 4000  # of h264 at 360p to 720p, for shard sizes and estimates before a file was opened
 
-MATTE_COLUMNS = ("alpha_mean", "alpha_change", "alpha_face_min", "matte_flag")
+MATTE_COLUMNS = ("alpha_mean", "alpha_change", "alpha_soft_max", "alpha_face_min", "matte_flag")
 
 QUALITY = ("track_iou_min", "face_px_min", "faces_max", "blur", "detected_share", "motion")
 
