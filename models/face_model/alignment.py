@@ -49,6 +49,10 @@ class Alignment(NamedTuple):
         """(T, 3) float32: s, tx, ty."""
         return np.concatenate([self.scale[:, None], self.centre], axis=1)
 
+    def only(self, frames: NDArray[np.int64]) -> "Alignment":
+        """The rows of some frames."""
+        return Alignment(self.scale[frames], self.centre[frames])
+
 
 class Placement(NamedTuple):
     """The resized picture and the corner of the 224 frame in it: whole numbers, held as float64 for NaN.
@@ -98,7 +102,8 @@ def _align_five(points: NDArray[np.float64]) -> Alignment:
     design = np.concatenate([STANDARD_POINTS, np.ones((5, 1))], axis=1)  # (5, 4): R1.P + tx, R2.P + ty
     solution = np.linalg.pinv(design) @ points  # (T, 4, 2)
     norms = np.linalg.norm(solution[:, :3], axis=1)  # (T, 2): |R1|, |R2|
-    scale = _FACE_PX / norms.mean(axis=1)
+    with np.errstate(divide="ignore"):  # landmarks in one point: an infinite scale, and nothing that can be cut
+        scale = _FACE_PX / norms.mean(axis=1)
     return Alignment(scale.astype(np.float32), solution[:, 3].astype(np.float32))
 
 
@@ -115,8 +120,9 @@ def place(alignment: Alignment, size: tuple[int, int]) -> Placement:
     picture = np.array(size[::-1], dtype=np.float64)  # (W, H)
     scale = alignment.scale.astype(np.float64)[:, None]  # (T, 1)
     resized = np.trunc(picture * scale)  # (T, 2)
-    offset = (alignment.centre.astype(np.float64) - picture / 2) * scale * np.array([1.0, -1.0])  # ty counts upwards
-    return Placement(resized, np.trunc(resized / 2 - CENTRE + offset))
+    with np.errstate(invalid="ignore"):  # of an infinite scale
+        offset = (alignment.centre - picture / 2) * scale * np.array([1.0, -1.0])  # ty counts upwards
+        return Placement(resized, np.trunc(resized / 2 - CENTRE + offset))
 
 
 def to_aligned(points: NDArray[np.float64], alignment: Alignment, size: tuple[int, int]) -> NDArray[np.float64]:

@@ -1,0 +1,34 @@
+"""A stand-in for the official checkpoint, which nobody may redistribute: same keys and shapes, random weights."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from reenactory.models.deep3d.network import ReconNet
+
+
+def random_network() -> ReconNet:
+    """Weights whose outputs are of the size of real coefficients and differ from picture to picture."""
+    generator = torch.Generator().manual_seed(7)
+    network = ReconNet()
+    for name, value in network.state_dict().items():
+        if name.endswith("running_mean"):
+            value.copy_(torch.randn(value.shape, generator=generator) * 0.1)
+        elif name.endswith("running_var"):
+            value.copy_(torch.rand(value.shape, generator=generator) + 0.5)
+        elif name.startswith("final_layers"):
+            value.copy_(torch.randn(value.shape, generator=generator) * 0.02)
+        elif value.ndim == 4:
+            fan_in = value[0].numel()
+            value.copy_(torch.randn(value.shape, generator=generator) * (1 / fan_in) ** 0.5)
+    return network.eval()
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("deep3d") / "epoch_20.pth"
+    torch.save(
+        {"net_recon": random_network().state_dict(), "opt_00": {"state": {}, "param_groups": [{"lr": 1e-4}]}}, path
+    )
+    return path
