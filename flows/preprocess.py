@@ -19,7 +19,7 @@ from reenactory.tasks.preprocess import Preprocessing, PreprocessParams, estimat
 from reenactory.tasks.presets import Preset, merged
 from reenactory.tasks.stage import Chain
 
-WEIGHTS = ("yunet", "rvm_mobilenetv3", "face_landmarker")
+WEIGHTS = ("yunet", "rvm_mobilenetv3")  # and what the extractor needs
 
 
 class PreprocessRequest(Where):
@@ -108,4 +108,4 @@ def _drive_shard(place: Workplace, jobs: Preprocessing, shard: Sequence[Source])
 
     first = [jobs.video_chain(source) for source in chains.values()]
     owner.update({chain[0].keys[0]: source for chain, source in zip(first, chains.values(), strict=True)})
-    return place.drive(first, follow, WEIGHTS)
+    return place.drive(first, follow, (*WEIGHTS, *face3d.weights(jobs.params.face3d)))

@@ -8,6 +8,7 @@ import pyarrow as pa
 from reenactory.infra.index import RecordIndex
 from reenactory.models.renderers.protocol import RendererCard
 from reenactory.tasks.errors import WrongUseError
+from reenactory.tasks.extractors import check_one_extractor
 from reenactory.tasks.pairs import Pair
 from reenactory.tasks.render import Params
 from reenactory.tasks.renderers import renderer_class
@@ -25,7 +26,7 @@ def clip_rows(clips: pa.Table) -> dict[str, ClipRow]:
 
 
 def check_pairs(pairs: Sequence[Pair], clips: Mapping[str, ClipRow]) -> None:
-    """Every clip that is named must be there, and long enough.
+    """Every clip that is named must be there, long enough, and fitted by the same extractor as the others.
 
     Raises:
         WrongUseError: with the first few that are not.
@@ -34,6 +35,7 @@ def check_pairs(pairs: Sequence[Pair], clips: Mapping[str, ClipRow]) -> None:
     unknown = sorted(named - set(clips))
     if unknown:
         raise WrongUseError(f"{len(unknown)} clip(s) of the pair file are not in the dataset: {', '.join(unknown[:3])}")
+    check_one_extractor(clips[name] for name in sorted(named))
     for pair in pairs:
         last = pair.driving_start + pair.driving_count
         if last > _frames(clips[pair.driving_clip]) or pair.source_frame >= _frames(clips[pair.source_clip]):
