@@ -68,7 +68,7 @@ def _pairs_and_clips(store: Store, request: EvaluateRequest) -> tuple[list[Pair]
     pairs, dataset = read_run_pairs(store, request.run)
     clips = clip_rows(read_clips(store, dataset))
     check_pairs(pairs, clips)
-    check_this_machine(clips[pair.driving_clip] for pair in pairs)
+    check_this_machine(clips[pair.driving_clip].get("extractor") for pair in pairs)
     return pairs, clips
 
 

@@ -21,7 +21,7 @@ def write_pairs(store_uri: str, dataset: str, protocol: str, count: int, seed: i
     if protocol not in ("self", "cross"):
         raise WrongUseError(f"--protocol {protocol}: known are self and cross")
     rows = read_clips(open_store(store_uri), dataset).to_pylist()
-    check_one_extractor(rows)
+    check_one_extractor({row["clip_id"]: row.get("extractor") for row in rows})
     clips = [Clip(row["clip_id"], row["identity"], row["frame_count"]) for row in rows]
     table = to_table(draw_pairs(clips, cast(Protocol, protocol), count, seed, frames), dataset)
     out.parent.mkdir(parents=True, exist_ok=True)

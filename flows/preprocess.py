@@ -12,6 +12,7 @@ from reenactory.infra.shards import make_shards
 from reenactory.infra.sources import Source, find_videos, with_digests
 from reenactory.infra.summary import Summary
 from reenactory.infra.utterances import Utterances
+from reenactory.tasks import face3d
 from reenactory.tasks.dataset import keep_only, write_shard
 from reenactory.tasks.drive import Ledger
 from reenactory.tasks.planning import plan_videos

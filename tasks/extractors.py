@@ -46,31 +46,37 @@ def extractor_named(identifier: object) -> ExtractorName:
     raise WrongUseError(f"no extractor is called {given!r}; there are {', '.join(get_args(ExtractorName))}")
 
 
-def check_one_extractor(clips: Iterable[Mapping[str, object]]) -> None:
+def check_one_extractor(made_by: Mapping[str, object]) -> None:
     """Coefficients of two extractors, or of two versions of one, mean different things: they are never compared.
 
+    Args:
+        made_by: the extractor of each clip by clip_id, as the clips table has it.
+
     Raises:
-        WrongUseError: clips (rows of the clips table) differ in their extractor; the message names one clip of each.
+        WrongUseError: there is more than one; the message names a clip of each.
     """
-    examples: dict[object, object] = {}
-    for clip in clips:
-        examples.setdefault(clip.get("extractor"), clip["clip_id"])
+    examples: dict[object, str] = {}
+    for clip_id in sorted(made_by):
+        examples.setdefault(made_by[clip_id], clip_id)
     if len(examples) > 1:
-        found = "; ".join(sorted(f"{extractor or 'unknown'}: {clip}" for extractor, clip in examples.items()))
+        found = "; ".join(sorted(f"{extractor or 'unknown'}: {clip_id}" for extractor, clip_id in examples.items()))
         raise WrongUseError(
             f"these clips have coefficients of {len(examples)} extractors, which cannot be mixed ({found}). "
             "Run `reenactory preprocess` over all of them with one face3d.extractor"
         )
 
 
-def check_this_machine(clips: Iterable[Mapping[str, object]]) -> None:
+def check_this_machine(made_by: Iterable[object]) -> None:
     """Renders are fitted here as their clips were: with the very same weights.
+
+    Args:
+        made_by: extractors of clips.
 
     Raises:
         WrongUseError: this machine's extractor of that name has other weights than those that made the clips.
         WeightMissing: it has none.
     """
-    for identifier in {clip.get("extractor") for clip in clips} - {None}:
+    for identifier in set(made_by) - {None}:
         name = extractor_named(identifier)
         if (here := extractor_id(name)) != identifier:
             raise WrongUseError(

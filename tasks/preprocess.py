@@ -185,7 +185,7 @@ class Preprocessing:
             if job.stage == "matte":
                 row |= {name: entry.facts.get(name) for name in MATTE_COLUMNS}
             if job.stage == "face3d":
-                row["extractor"] = entry.facts["extractor"]
+                row["extractor"] = entry.facts.get("extractor")
         return row | {"outcome": last.outcome, "reason": last.reason, "detail": last.detail}
 
     def _published(self, source: Source) -> MetadataRows:

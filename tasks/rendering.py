@@ -35,7 +35,7 @@ def check_pairs(pairs: Sequence[Pair], clips: Mapping[str, ClipRow]) -> None:
     unknown = sorted(named - set(clips))
     if unknown:
         raise WrongUseError(f"{len(unknown)} clip(s) of the pair file are not in the dataset: {', '.join(unknown[:3])}")
-    check_one_extractor(clips[name] for name in sorted(named))
+    check_one_extractor({name: clips[name].get("extractor") for name in named})
     for pair in pairs:
         last = pair.driving_start + pair.driving_count
         if last > _frames(clips[pair.driving_clip]) or pair.source_frame >= _frames(clips[pair.source_clip]):

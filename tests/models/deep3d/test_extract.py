@@ -16,8 +16,8 @@ FRAMES, SIDE = 5, 256
 
 
 @pytest.fixture(scope="module")
-def extractor(checkpoint: Path) -> Deep3DFaceRecon:
-    return Deep3DFaceRecon(checkpoint, torch.device("cpu"))
+def extractor(deep3d_checkpoint: Path) -> Deep3DFaceRecon:
+    return Deep3DFaceRecon(deep3d_checkpoint, torch.device("cpu"))
 
 
 def clip() -> tuple[np.ndarray, np.ndarray]:
@@ -33,10 +33,10 @@ def clip() -> tuple[np.ndarray, np.ndarray]:
     return frames, landmarks
 
 
-def test_each_frame_is_the_network_on_its_own_cut(extractor: Deep3DFaceRecon, checkpoint: Path) -> None:
+def test_each_frame_is_the_network_on_its_own_cut(extractor: Deep3DFaceRecon, deep3d_checkpoint: Path) -> None:
     frames, landmarks = clip()
     got = extractor.extract(frames, landmarks)
-    network = load_network(checkpoint, torch.device("cpu"))
+    network = load_network(deep3d_checkpoint, torch.device("cpu"))
     for frame in (0, 1, 3, 4):
         alone = align(landmarks[frame : frame + 1], SIDE)
         with torch.inference_mode():
@@ -61,11 +61,11 @@ def test_landmarks_in_one_point_are_no_face(extractor: Deep3DFaceRecon) -> None:
     assert np.isnan(got.crop[1]).all()
 
 
-def test_batches_change_nothing_but_the_last_digits(extractor: Deep3DFaceRecon, checkpoint: Path) -> None:
+def test_batches_change_nothing_but_the_last_digits(extractor: Deep3DFaceRecon, deep3d_checkpoint: Path) -> None:
     frames, landmarks = clip()
     whole = extractor.extract(frames, landmarks).coefficients
     again = extractor.extract(frames, landmarks).coefficients
-    in_twos = Deep3DFaceRecon(checkpoint, torch.device("cpu"), batch=2).extract(frames, landmarks).coefficients
+    in_twos = Deep3DFaceRecon(deep3d_checkpoint, torch.device("cpu"), batch=2).extract(frames, landmarks).coefficients
     np.testing.assert_array_equal(whole, again)
     np.testing.assert_allclose(whole, in_twos, rtol=1e-4, atol=1e-5)
 
@@ -97,7 +97,7 @@ def test_the_order_of_the_257() -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-def test_on_a_gpu_as_on_the_cpu(extractor: Deep3DFaceRecon, checkpoint: Path) -> None:
-    on_gpu = Deep3DFaceRecon(checkpoint, torch.device("cuda")).extract(*clip())
+def test_on_a_gpu_as_on_the_cpu(extractor: Deep3DFaceRecon, deep3d_checkpoint: Path) -> None:
+    on_gpu = Deep3DFaceRecon(deep3d_checkpoint, torch.device("cuda")).extract(*clip())
     on_cpu = extractor.extract(*clip())
     np.testing.assert_allclose(on_gpu.coefficients, on_cpu.coefficients, rtol=1e-2, atol=2e-3)

@@ -89,8 +89,8 @@ def test_untrained_heads_give_the_mean_face() -> None:
         assert not ReconNet().eval()(torch.rand(1, 3, 224, 224)).any()
 
 
-def test_the_arithmetic(checkpoint: Path) -> None:
-    network = load_network(checkpoint, CPU)
+def test_the_arithmetic(deep3d_checkpoint: Path) -> None:
+    network = load_network(deep3d_checkpoint, CPU)
     pictures = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         got, expected = network(pictures), by_hand(network.state_dict(), pictures)
@@ -99,8 +99,8 @@ def test_the_arithmetic(checkpoint: Path) -> None:
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_loaded_network_is_for_reading_only(checkpoint: Path) -> None:
-    network = load_network(checkpoint, CPU)
+def test_a_loaded_network_is_for_reading_only(deep3d_checkpoint: Path) -> None:
+    network = load_network(deep3d_checkpoint, CPU)
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
 

@@ -1,8 +1,7 @@
-"""A stand-in for the official checkpoint, which nobody may redistribute: same keys and shapes, random weights."""
+"""A stand-in for Deep3DFaceRecon's checkpoint, which nobody may hand out: same keys and shapes, random weights."""
 
 from pathlib import Path
 
-import pytest
 import torch
 
 from reenactory.models.deep3d.network import ReconNet
@@ -25,10 +24,8 @@ def random_network() -> ReconNet:
     return network.eval()
 
 
-@pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("deep3d") / "epoch_20.pth"
-    torch.save(
-        {"net_recon": random_network().state_dict(), "opt_00": {"state": {}, "param_groups": [{"lr": 1e-4}]}}, path
-    )
+def write_checkpoint(path: Path) -> Path:
+    """A file as the official code saves it: the network beside other things."""
+    optimiser = {"state": {}, "param_groups": [{"lr": 1e-4}]}
+    torch.save({"net_recon": random_network().state_dict(), "opt_00": optimiser}, path)
     return path
