@@ -126,21 +126,3 @@ def column(table: pa.Table, name: str) -> NDArray[np.float32]:
     present = np.asarray(array.is_valid())
     values[present] = np.asarray(array.drop_null().flatten(), np.float32).reshape(-1, array.type.list_size)
     return values
-
-
-def windows(table: pa.Table, radius: int = 13) -> NDArray[np.float32]:
-    """Motion descriptors of a clip in windows of 2 radius + 1 frames, formed at read time.
-
-    Args:
-        table: the face3d rows of one clip, in frame order.
-        radius: 13 gives the 27 frames of PIRenderer and 3DFlowRenderer; 0 a single frame.
-
-    Returns:
-        (T, 73, 2 radius + 1) float32: expression 64, angles 3, translation 3, crop 3 (raw values); frame indices are
-        clamped at the clip's ends. NaN in the columns of frames where no face was found.
-    """
-    descriptor = np.concatenate([column(table, name) for name in ("exp", "angles", "trans", "crop")], axis=1)
-    offsets = np.arange(-radius, radius + 1)
-    indices = np.clip(np.arange(len(descriptor))[:, None] + offsets, 0, len(descriptor) - 1)  # (T, 2r+1)
-    gathered: NDArray[np.float32] = descriptor[indices]  # (T, 2r+1, 73)
-    return gathered.transpose(0, 2, 1)
