@@ -1,5 +1,6 @@
 """The 73-number motion descriptor and its windows (PIRenderer, 3DFlowRenderer; methods B.6). Values are raw."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -48,13 +49,20 @@ def window_frames(frames: Frames, count: int, radius: int = RADIUS) -> NDArray[n
     Raises:
         IndexError: a frame that the clip does not have.
     """
+    wanted = np.asarray(frames, dtype=np.int64)[:, None]
+    around = wanted + _offsets(radius)
+    np.maximum(around, 0, out=around)  # with out: half the time of np.clip where a loader asks for single windows
+    np.minimum(around, count - 1, out=around)
+    if (around[:, radius : radius + 1] != wanted).any():
+        raise IndexError(f"frames {wanted.min()} to {wanted.max()} of a clip of {count}")
+    return around
+
+
+@lru_cache(maxsize=16)
+def _offsets(radius: int) -> NDArray[np.int64]:
     if radius < 0:
         raise ValueError(f"radius: expected 0 or more frames, got {radius}")
-    wanted = np.asarray(frames, dtype=np.int64)
-    if wanted.size and (wanted.min() < 0 or wanted.max() >= count):
-        raise IndexError(f"frames {wanted.min()} to {wanted.max()} of a clip of {count}")
-    inside: NDArray[np.int64] = np.clip(wanted[:, None] + np.arange(-radius, radius + 1), 0, count - 1)
-    return inside
+    return np.arange(-radius, radius + 1)
 
 
 def windows_of(descriptors: Descriptors, frames: Frames, radius: int = RADIUS) -> Windows:
