@@ -8,7 +8,7 @@ import pyarrow as pa
 from reenactory.infra.index import RecordIndex
 from reenactory.models.renderers.protocol import RendererCard
 from reenactory.tasks.errors import WrongUseError
-from reenactory.tasks.extractors import check_one_extractor
+from reenactory.tasks.extractors import check_one_extractor, extractor_named
 from reenactory.tasks.pairs import Pair
 from reenactory.tasks.render import Params
 from reenactory.tasks.renderers import renderer_class
@@ -42,6 +42,22 @@ def check_pairs(pairs: Sequence[Pair], clips: Mapping[str, ClipRow]) -> None:
             raise WrongUseError(f"pair {pair.pair_id} names frames beyond the end of its clips")
         if min(pair.source_frame, pair.driving_start, pair.driving_count - 1) < 0:
             raise WrongUseError(f"pair {pair.pair_id} names a frame before the start of its clips, or drives none")
+
+
+def check_understood(card: RendererCard, pairs: Sequence[Pair], clips: Mapping[str, ClipRow]) -> None:
+    """A renderer that was made for the coefficients of one extractor makes nonsense of another's.
+
+    Raises:
+        WrongUseError: the pairs' clips were fitted by an extractor that the renderer does not know.
+    """
+    for pair in pairs if card.extractors else ():
+        used = extractor_named(clips[pair.driving_clip].get("extractor"))
+        if used not in card.extractors:
+            raise WrongUseError(
+                f"renderer {card.name} understands the coefficients of {' and '.join(card.extractors)}, and those of "
+                f"{pair.driving_clip} are by {used}: run `reenactory preprocess` with --set face3d.extractor="
+                f"{card.extractors[0]}"
+            )
 
 
 @dataclass(frozen=True)

@@ -156,6 +156,15 @@ def test_pairs_renders_and_scores_over_two_extractors_are_refused(store: Store, 
         evaluate(EvaluateRequest(run="r", store=store.uri, pairs=pairs, workers=0))
 
 
+def test_a_renderer_refuses_coefficients_that_it_does_not_understand(store: Store, tmp_path: Path) -> None:
+    pairs = str(pair_file(tmp_path, *dataset(store, "deep3dfacerecon+a+b", "deep3dfacerecon+a+b")))
+    with pytest.raises(
+        WrongUseError, match="warp understands the coefficients of mediapipe, and those of p1#v#0 are by deep3d"
+    ):
+        render(RenderRequest(pairs=pairs, renderer="warp", store=store.uri, run="r", workers=0))
+    assert not list(store.list("runs/"))
+
+
 def test_one_extractor_is_fine_and_so_are_clips_that_no_pair_names(store: Store, tmp_path: Path) -> None:
     first, second, _ = dataset(store, MEDIAPIPE, MEDIAPIPE, "deep3dfacerecon+a+b")
     pairs = str(pair_file(tmp_path, first, second))
