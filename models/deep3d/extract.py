@@ -12,7 +12,8 @@ from reenactory.models.deep3d.network import load_network
 from reenactory.models.face_model.alignment import align, place
 from reenactory.models.face_model.coefficients import COUNT
 
-BATCH = 32  # frames: the activations of one take 100 MB in all
+# On one CPU thread 32 frames at once take 1.5 times as long per frame as 8: their activations leave the cache.
+BATCH = {"cpu": 8, "cuda": 64}
 
 
 class Extraction(NamedTuple):
@@ -35,16 +36,17 @@ class Deep3DFaceRecon:
     Args:
         path: the official `epoch_20.pth` or another checkpoint of the same network.
         device: where the network runs; cutting is done on the CPU.
-        batch: frames at once. Another number may change the last digits of the coefficients.
+        batch: frames at once, None for what suits the device. Another number may change the last digits.
 
     Raises:
         CheckpointError: the file is no such checkpoint.
     """
 
-    def __init__(self, path: Path, device: torch.device, batch: int = BATCH) -> None:
-        self._network = load_network(path, device)
+    def __init__(self, path: Path, device: torch.device, batch: int | None = None) -> None:
+        # Channels last: on a CPU thread 1.1 times as fast with 8 frames at once, 1.5 times with 32.
+        self._network = load_network(path, device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device = device
-        self._batch = batch
+        self._batch = batch or BATCH.get(device.type, min(BATCH.values()))
 
     @torch.inference_mode()
     def extract(self, frames: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> Extraction:
@@ -63,6 +65,7 @@ class Deep3DFaceRecon:
         for first in range(0, len(rows), self._batch):
             chosen = rows[first : first + self._batch]
             pictures = aligned_frames(frames[chosen], alignment.only(chosen)).to(self._device)
-            coefficients[chosen] = self._network(pictures.float() / 255).cpu().numpy()
+            values = (pictures.float() / 255).contiguous(memory_format=torch.channels_last)
+            coefficients[chosen] = self._network(values).cpu().numpy()
         crop = np.where(found[:, None], alignment.crop, np.float32(np.nan))
         return Extraction(coefficients, crop, found)
