@@ -61,8 +61,8 @@ class FaceTable:
         parts = [path for path in store.list(f"datasets/{dataset}/face3d/") if path.endswith(".parquet")]
         if not parts:
             raise NoSuchDatasetError(f"dataset {dataset!r} in {store.uri} has no face3d table")
-        # A part's name is a digest of its rows.
-        stamps: list[JsonValue] = [f"{path} {store.size(path)}" for path in parts]
+        # A part's name is a digest of its clips.
+        stamps: list[JsonValue] = [store.uri, *(f"{path} {store.size(path)}" for path in parts)]
         name = digest(canonical_json([LAYOUT, max_gap_frames, *stamps]))
         folder = Settings().cache_folder / "motion" / name
         if not (folder / ABOUT).is_file():

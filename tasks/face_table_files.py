@@ -3,7 +3,9 @@
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,13 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.lib.format import open_memmap
 
-from reenactory.infra.store import Store
+from reenactory.infra.store import TEMP_PREFIX, Store
 from reenactory.models.face_model.motion import PARTS, WIDTH, fill_gaps
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.extractors import check_one_extractor
 from reenactory.tasks.motion import descriptors
 
 ABOUT = "about.json"  # written last
+STALE_S = 24 * 3600
 _COLUMNS = ["clip_id", "frame", "extractor", *PARTS]
 
 
@@ -29,7 +32,8 @@ def write_face_table(store: Store, parts: Sequence[str], folder: Path, max_gap_f
         WrongUseError: a clip is in two parts or not whole, or the clips are of several extractors.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
+    _sweep(folder.parent)
+    work = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=folder.parent))
     try:
         files = [store.local_path(path, work / "parts") for path in parts]
         about = _write_arrays(files, work, max_gap_frames)
@@ -42,6 +46,14 @@ def write_face_table(store: Store, parts: Sequence[str], folder: Path, max_gap_f
                 raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what processes that were killed have left."""
+    for left in parent.glob(f"{TEMP_PREFIX}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _write_arrays(files: Sequence[Path], work: Path, max_gap_frames: int) -> dict[str, object]:

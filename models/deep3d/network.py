@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
 
 from reenactory.models.deep3d.resnet import FEATURES, ResNet50
 from reenactory.models.face_model.conventions import FRAME_PX
+from reenactory.models.weight_files import WeightError
 
 HEADS = (80, 64, 80, 3, 27, 2, 1)  # identity, expression, texture, angles, light, (tx, ty), tz: 257 in all
 CHECKPOINT_KEY = "net_recon"
 _SHOWN = 4  # keys of a wrong checkpoint that an error lists
 
 
-class CheckpointError(ValueError):
+class CheckpointError(WeightError):
     """A file that is not a checkpoint of this network. The message says what is missing and what is too much."""
 
 
@@ -58,7 +58,9 @@ def load_network(path: Path, device: torch.device) -> ReconNet:
 def _state_of(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # bytes that are no pickle fail in any way: IndexError, KeyError, struct.error ...
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: cannot be read as a file of tensors: {reason[:200]}") from error
     if not isinstance(content, Mapping) or not isinstance(content.get(CHECKPOINT_KEY), Mapping):

@@ -1,5 +1,6 @@
 """The reader of a dataset's motion: the same windows as from the table of a clip, whatever the order and the parts."""
 
+import os
 import pickle
 from collections.abc import Mapping, Sequence
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pytest
 from test_windows import coefficients
 
+from reenactory.infra.settings import Settings
 from reenactory.infra.store import Store
 from reenactory.infra.tables import put_table
 from reenactory.models.face_model.motion import fill_gaps, hold
@@ -119,6 +121,17 @@ def test_wrong_tables_are_refused_and_leave_nothing_behind(store: Store) -> None
         for _ in range(2):
             with pytest.raises(WrongUseError, match=message):
                 FaceTable.open(store, "d")
+
+
+def test_leftovers_of_a_killed_process_are_swept_away(store: Store) -> None:
+    put(store)
+    cache = Settings().cache_folder / "motion"
+    old, young = cache / ".tmp-old", cache / ".tmp-young"
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    FaceTable.open(store, "d")
+    assert not old.exists() and young.exists()
 
 
 def test_names_that_are_not_there(store: Store) -> None:

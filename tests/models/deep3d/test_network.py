@@ -124,7 +124,7 @@ class Rude:
         return (Path.touch, (Path("run-by-a-pickle"),))
 
 
-@pytest.mark.parametrize("content", ["text", "pickle", "list", "other dict"])
+@pytest.mark.parametrize("content", ["text", "empty", "word", "noise", "cut off", "pickle", "list", "other dict"])
 def test_a_file_of_another_kind_is_refused_and_never_executed(
     content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +133,15 @@ def test_a_file_of_another_kind_is_refused_and_never_executed(
     match content:
         case "text":
             path.write_text("not a checkpoint")
+        case "empty":
+            path.write_bytes(b"")
+        case "word":
+            path.write_text("bad\n")
+        case "noise":
+            path.write_bytes(np.random.default_rng(0).bytes(5000))
+        case "cut off":
+            torch.save({"net_recon": {"a": torch.zeros(1000)}}, path)
+            path.write_bytes(path.read_bytes()[:2000])
         case "pickle":
             path.write_bytes(pickle.dumps({"net_recon": Rude()}, protocol=2))
         case "list":
