@@ -29,7 +29,7 @@ COEFFICIENT_BITS = 13
 
 PEOPLE, SEED = 20_000, 4
 _PIVOT = np.array([0, 71_000, 10_000])  # in position steps, between the eyes and the mouth
-_BACK_WEIGHT = 0.2  # of vertices off the front of the face, in the principal components
+_BACK_WEIGHT = 0.05  # of vertices off the front of the face, in the principal components
 
 
 class IdentityModes(NamedTuple):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from reenactory.models.face_mesh.topology import LANDMARKS_68
+
 IDENTITY_COUNT = 80
 EXPRESSION_COUNT = 64
 TEXTURE_COUNT = 80
@@ -124,8 +126,19 @@ class FaceModel:
         return (corners * self.point_weights[None, :, :, None]).sum(dim=2)
 
     def points_68(self, vertices: Tensor) -> Tensor:
-        """(B, 68, 3), the 68 landmarks on given faces (B, V, 3)."""
-        return vertices[:, self.landmarks_68]
+        """(B, 68, 3), the 68 landmarks on given faces (B, V, 3).
+
+        They are those among the 478 points where the model knows these (the nearest vertices, `landmarks_68`, are up
+        to 3 % of the eye distance away), else the vertices.
+        """
+        if self.point_triangles is None:
+            return vertices[:, self.landmarks_68]
+        return self.points_478(vertices)[:, torch.from_numpy(LANDMARKS_68).to(vertices.device)]
+
+
+def mode_variance(modes: Tensor, mask: Tensor) -> Tensor:
+    """(M,) mean squared displacement by each of (M, V, 3) modes of the vertices in a mask (V,)."""
+    return modes[:, mask].square().sum(dim=-1).mean(dim=-1)
 
 
 def _expect(what: str, coefficients: Tensor, count: int) -> None:
