@@ -29,6 +29,7 @@ _RINGS = (
     *(_PUPIL * 0.9, _PUPIL * 1.1, (_PUPIL + _LIMBUS) / 2, _LIMBUS * 0.94, _LIMBUS * 1.06),
     *np.radians((32.0, 42.0, 54.0, 68.0, 84.0, 110.0)),
 )
+_BALL_COUNT = 2 + _SEGMENTS * len(_RINGS)
 _IRIS_RINGS = 4  # the rings inside of the limbus
 _PUPIL_RINGS = 1
 _EYES = {"right": "helper-r-eye", "left": "helper-l-eye"}
@@ -57,12 +58,12 @@ class HeadMesh(NamedTuple):
 
     def take(self, field: NDArray[np.int64]) -> NDArray[np.int64]:
         """A field (N, C) on the base mesh as a field (V, C) on the head, in units 2^20 times smaller."""
-        balls = [_exact_product(weights, field[ids]) for ids, weights in self.balls]
+        balls = [np.einsum("ev,vc->ec", weights, field[ids]) for ids, weights in self.balls]  # integers: exact
         return np.concatenate([field[self.vertices] << WEIGHT_BITS, *balls])
 
 
 def cut_head(mesh: BaseMesh) -> HeadMesh:
-    """Cuts the head out of the base mesh."""
+    """Cuts the head out of the base mesh and puts finer eyeballs in."""
     skin = mesh.quads["body"]
     above = (mesh.positions[skin, 1] * POSITION_STEP > NECK_CUT_DM).all(axis=1)
     skin, island = skin[above], mesh.islands["body"][above]
@@ -70,24 +71,24 @@ def cut_head(mesh: BaseMesh) -> HeadMesh:
     vertices = np.unique(np.concatenate([table.ravel() for table in quads.values()]))
     row = np.full(len(mesh.positions), -1)
     row[vertices] = np.arange(len(vertices))
+    starts = len(vertices) + _BALL_COUNT * np.arange(len(_EYES))
+    ball_ids = [np.unique(mesh.quads[part]) for part in _EYES.values()]
     triangles = [_triangulate(row[table]) for table in quads.values()]
-    members = {name: table.ravel() for name, table in quads.items()} | _skin_parts(mesh, skin, island)
-    balls, first, count = [], len(vertices), 2 + _SEGMENTS * len(_RINGS)
-    for part in _EYES.values():
-        ids = np.unique(mesh.quads[part])
-        balls.append((ids, _ball_weights(mesh.positions[ids] * POSITION_STEP)))
-        triangles.append(_ball_triangles() + first + len(balls[:-1]) * count)
-    total = first + 2 * count
-    parts = {name: _mask(row[ids], total) for name, ids in members.items()}
-    starts = first + count * np.arange(2)
+    triangles += [_ball_triangles() + start for start in starts]
+    members = {name: row[table] for name, table in quads.items()}
+    members |= {name: row[ids] for name, ids in _skin_parts(mesh, skin, island).items()}
     for name, start in zip(_EYES, starts, strict=True):
-        parts[f"{name}_eye"] = _mask(np.arange(start, start + count), total)
+        members[f"{name}_eye"] = start + np.arange(_BALL_COUNT)
     for name, rings in (("iris", _IRIS_RINGS), ("pupil", _PUPIL_RINGS)):
-        ids = starts[:, None] + np.arange(1 + rings * _SEGMENTS)
-        parts[name] = _mask(ids.ravel(), total)
-    quarter = 1 + (_IRIS_RINGS - 1) * _SEGMENTS + np.arange(4) * _SEGMENTS // 4
-    iris_points = starts[:, None] + np.concatenate([[0], quarter])
-    return HeadMesh(vertices, balls, np.concatenate(triangles), parts, iris_points)
+        members[name] = starts[:, None] + np.arange(1 + rings * _SEGMENTS)
+    rim = 1 + (_IRIS_RINGS - 1) * _SEGMENTS + np.arange(4) * _SEGMENTS // 4
+    return HeadMesh(
+        vertices,
+        [(ids, _ball_weights(mesh.positions[ids] * POSITION_STEP)) for ids in ball_ids],
+        np.concatenate(triangles),
+        {name: _mask(ids, starts[-1] + _BALL_COUNT) for name, ids in members.items()},
+        starts[:, None] + np.concatenate([[0], rim]),
+    )
 
 
 def _skin_parts(mesh: BaseMesh, skin: NDArray[np.int64], island: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
@@ -115,7 +116,7 @@ def _mask(ids: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
     return mask
 
 
-def _ball_weights(coarse: NDArray[np.float64]) -> NDArray[np.int64]:
+def _ball_weights(coarse: NDArray[np.floating]) -> NDArray[np.int64]:
     """(E, 72) weights that give the new ball from the coarse one (72, 3), and follow any affine motion of it."""
     centre = coarse.mean(axis=0)
     around = np.arange(_SEGMENTS) * 2 * np.pi / _SEGMENTS
@@ -125,7 +126,8 @@ def _ball_weights(coarse: NDArray[np.float64]) -> NDArray[np.int64]:
     wanted = centre + EYEBALL_RADIUS_DM * np.concatenate([directions, back[None]])
     offsets = coarse - centre
     weights = (wanted - centre) @ np.linalg.inv(offsets.T @ offsets) @ offsets.T + 1 / len(coarse)
-    return np.rint(weights * (1 << WEIGHT_BITS)).astype(np.int64)
+    whole: NDArray[np.int64] = np.rint(weights * (1 << WEIGHT_BITS)).astype(np.int64)
+    return whole
 
 
 def _ball_triangles() -> NDArray[np.int64]:
@@ -140,7 +142,3 @@ def _ball_triangles() -> NDArray[np.int64]:
     last = 1 + (len(_RINGS) - 1) * _SEGMENTS
     table.append(np.stack([last + step, np.full_like(step, last + _SEGMENTS), last + following], axis=-1))
     return np.concatenate(table)
-
-
-def _exact_product(weights: NDArray[np.int64], field: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.einsum("ev,vc->ec", weights, field)  # integers: no rounding, no BLAS

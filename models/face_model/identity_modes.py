@@ -99,7 +99,7 @@ def principal_modes(assets: MakeHumanAssets) -> IdentityModes:
     weight = np.sqrt(np.where(face, 1.0, _BACK_WEIGHT))[:, None]
     moved = (factor.T @ shapes @ basis.reshape(len(basis), -1)).reshape(count, -1, 3)  # white coefficients to vertices
     seen = (moved * weight).reshape(count, -1)
-    variances, vectors = np.linalg.eigh(seen @ seen.T)
+    _, vectors = np.linalg.eigh(seen @ seen.T)
     largest = vectors[:, ::-1][:, :IDENTITY_COUNT].T  # (80, K)
     modes = largest @ factor.T @ shapes
     modes *= np.where(modes.sum(axis=1) < 0, -1, 1)[:, None]

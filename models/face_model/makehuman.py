@@ -59,7 +59,7 @@ class MakeHumanAssets:
     def base_mesh(self) -> BaseMesh:
         """The base mesh with all its helper parts."""
         lines = [line.split() for line in self._zip.read(_MESH).decode("utf-8").splitlines()]
-        positions = _integers([words[1:4] for words in lines if words and words[0] == "v"], POSITION_STEP)
+        positions = np.array([words[1:4] for words in lines if words and words[0] == "v"], dtype=np.float64)
         corners: dict[str, list[list[list[int]]]] = {}
         part = ""
         for words in lines:
@@ -70,7 +70,7 @@ class MakeHumanAssets:
         tables = {name: np.array(rows, dtype=np.int64) for name, rows in corners.items()}  # (Q, 4, vertex and texture)
         quads = {name: table[..., 0] for name, table in tables.items()}
         islands = {name: _islands(table[..., 1]) for name, table in tables.items()}
-        return BaseMesh(positions, quads, islands, self._mirror(len(positions)))
+        return BaseMesh(_integers(positions, POSITION_STEP), quads, islands, self._mirror(len(positions)))
 
     def _mirror(self, count: int) -> NDArray[np.int64]:
         rows = [line.split() for line in self._zip.read(_MIRROR).decode("utf-8").splitlines()]
@@ -89,26 +89,27 @@ class MakeHumanAssets:
 
 
 def _target(data: bytes, count: int) -> NDArray[np.int64]:
-    rows = [line.split() for line in data.decode("utf-8").splitlines() if line.strip() and not line.startswith("#")]
+    lines = [line for line in data.decode("utf-8").splitlines() if not line.startswith("#")]
+    rows = np.fromstring(" ".join(lines), sep=" ").reshape(-1, 4)  # vertex, x, y, z
     moved = np.zeros((count, 3), dtype=np.int64)
-    if rows:
-        moved[[int(row[0]) for row in rows]] = _integers([row[1:4] for row in rows], DISPLACEMENT_STEP)
+    moved[rows[:, 0].astype(np.int64)] = _integers(rows[:, 1:], DISPLACEMENT_STEP)
     return moved
 
 
-def _integers(rows: list[list[str]], step: float) -> NDArray[np.int64]:
-    values = np.array(rows, dtype=np.float64) / step
-    whole = np.rint(values)
-    if np.abs(values - whole).max() > 1e-3:
-        raise ValueError(f"expected multiples of {step}, got {values[np.abs(values - whole) > 1e-3][0] * step}")
-    return whole.astype(np.int64)
+def _integers(values: NDArray[np.float64], step: float) -> NDArray[np.int64]:
+    steps = values / step
+    whole = np.rint(steps)
+    if not np.allclose(steps, whole, rtol=0, atol=1e-3):
+        raise ValueError(f"expected multiples of {step}")
+    integers: NDArray[np.int64] = whole.astype(np.int64)
+    return integers
 
 
 def _islands(quads: NDArray[np.int64]) -> NDArray[np.int64]:
     """(Q,) number of the connected component of each quad of (Q, 4) texture ids: its lowest texture id."""
     label = np.arange(quads.max() + 1)
     while True:
-        low = label[quads].min(axis=1)
+        low: NDArray[np.int64] = label[quads].min(axis=1)
         spread = label.copy()
         np.minimum.at(spread, quads, low[:, None])
         if np.array_equal(spread, label):

@@ -1,6 +1,6 @@
 """A 3D morphable face model as tensors, with the coefficients and axes of Deep3DFaceRecon."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -59,9 +59,9 @@ class FaceModel:
 
     def to(self, device: torch.device | str) -> "FaceModel":
         """The model on another device."""
-        moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in vars(self).items()}
-        moved["masks"] = {name: mask.to(device) for name, mask in self.masks.items()}
-        return FaceModel(**moved)
+        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        masks = {name: mask.to(device) for name, mask in self.masks.items()}
+        return replace(self, masks=masks, **moved)  # type: ignore[arg-type]  # all of `moved` are tensors
 
     def shape(self, identity: Tensor, expression: Tensor) -> Tensor:
         """Vertices of faces (methods of Deep3DFaceRecon: mean + identity basis + expression basis).
@@ -103,13 +103,7 @@ class FaceModel:
         Returns:
             (B, V, 3), pointing out; zero where a vertex has no triangle of any area.
         """
-        corners = vertices[:, self.triangles]  # (B, F, 3, 3)
-        first, second, third = corners.unbind(dim=2)
-        flat = torch.nn.functional.normalize(torch.linalg.cross(first - second, second - third), dim=-1)  # (B, F, 3)
-        total = torch.zeros_like(vertices)
-        for corner in range(3):
-            total.index_add_(1, self.triangles[:, corner], flat)
-        return torch.nn.functional.normalize(total, dim=-1)
+        return vertex_normals(vertices, self.triangles)
 
     def points_478(self, vertices: Tensor) -> Tensor:
         """The face landmarker's points on given faces.
@@ -134,6 +128,16 @@ class FaceModel:
         if self.point_triangles is None:
             return vertices[:, self.landmarks_68]
         return self.points_478(vertices)[:, torch.from_numpy(LANDMARKS_68).to(vertices.device)]
+
+
+def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
+    """(B, V, 3) unit normals of (B, V, 3) with triangles (F, 3), as `FaceModel.normals` says."""
+    first, second, third = vertices[:, triangles].unbind(dim=2)  # (B, F, 3) each
+    flat = torch.nn.functional.normalize(torch.linalg.cross(first - second, second - third), dim=-1)
+    total = torch.zeros_like(vertices)
+    for corner in range(3):
+        total.index_add_(1, triangles[:, corner], flat)
+    return torch.nn.functional.normalize(total, dim=-1)
 
 
 def mode_variance(modes: Tensor, mask: Tensor) -> Tensor:

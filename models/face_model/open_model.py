@@ -32,15 +32,15 @@ def build_open_model(archive: Path, target: Path) -> None:
     with closing(MakeHumanAssets(archive)) as assets:
         shape = open_shape(assets, read_identity_modes())
     found, head = read_correspondences(), shape.head
-    mean = found.alignment.place(shape.mean)
+    mean = found.similarity.place(shape.mean)
     points = found.points(mean, head.triangles)
     regions = soft_regions(mean, points, head.parts)
     mean_texture, texture = open_texture(regions, head.parts)
     heaviest = found.weights.argmax(axis=1)[LANDMARKS_68]
     arrays = {
         "mean": mean.astype(np.float32),
-        "identity": found.alignment.turn(shape.identity).astype(np.float16),
-        "expression": found.alignment.turn(shape.expression[: len(EXPRESSION_UNITS)]).astype(np.float16),
+        "identity": found.similarity.turn(shape.identity).astype(np.float16),
+        "expression": found.similarity.turn(shape.expression[: len(EXPRESSION_UNITS)]).astype(np.float16),
         "mean_texture": mean_texture.astype(np.float32),
         "texture": texture[: len(TEXTURE_MODES)].astype(np.float16),
         "triangles": head.triangles.astype(np.int32),
@@ -51,7 +51,9 @@ def build_open_model(archive: Path, target: Path) -> None:
     _write(target, arrays | {_MASK + name: mask for name, mask in (head.parts | _masks(regions, head.parts)).items()})
 
 
-def _masks(regions: dict[str, NDArray[np.float64]], parts: dict[str, NDArray[np.bool_]]) -> dict[str, NDArray[np.bool_]]:
+def _masks(
+    regions: dict[str, NDArray[np.float64]], parts: dict[str, NDArray[np.bool_]]
+) -> dict[str, NDArray[np.bool_]]:
     hard = {name: value > 0.5 for name, value in regions.items()}
     face = hard["oval"] & ~parts["eye_sockets"] & ~parts["mouth_cavity"]
     return {

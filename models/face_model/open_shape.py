@@ -14,6 +14,9 @@ from reenactory.models.face_model.identity_modes import COEFFICIENT_BITS, Identi
 from reenactory.models.face_model.makehuman import POSITION_STEP, POSITIONS_PER_DISPLACEMENT, MakeHumanAssets
 from reenactory.models.face_model.model import EXPRESSION_COUNT
 
+CLOSING = -246
+"""How much of jawOpen is in the mean face, in units of 2^-13: random people's lips stand 0.25 mm open without it."""
+
 EXPRESSION_UNITS = (
     *("", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff"),
     *("cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight"),
@@ -27,30 +30,6 @@ EXPRESSION_UNITS = (
 )
 """Component i is score i of the face landmarker (score 0 says neutral and moves nothing), then what it has no score
 for."""
-
-
-class Alignment(NamedTuple):
-    """From MakeHuman's decimetres to model units: subtract the origin, rotate about X by `pitch`, multiply by `scale`.
-
-    Attributes:
-        origin: (3,) float64 in decimetres.
-        scale: model units to a decimetre.
-        sine, cosine: of the pitch (positive turns the face down).
-    """
-
-    origin: NDArray[np.float64]
-    scale: float
-    sine: float
-    cosine: float
-
-    def turn(self, field: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Displacements (..., 3) in decimetres to model units."""
-        x, y, z = np.moveaxis(field, -1, 0)
-        return self.scale * np.stack([x, self.cosine * y - self.sine * z, self.sine * y + self.cosine * z], axis=-1)
-
-    def place(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Positions (..., 3) in decimetres to model units."""
-        return self.turn(positions - self.origin)
 
 
 class OpenShape(NamedTuple):
@@ -74,6 +53,7 @@ def open_shape(assets: MakeHumanAssets, modes: IdentityModes) -> OpenShape:
     for index, name in enumerate(EXPRESSION_UNITS):
         if name:
             expression[index] = head.take(POSITIONS_PER_DISPLACEMENT * assets.expression_unit(name, count))
+    mean += CLOSING * expression[EXPRESSION_UNITS.index("jawOpen")]
     fine, coarse = 2.0 ** -(WEIGHT_BITS + COEFFICIENT_BITS), 2.0**-WEIGHT_BITS
     return OpenShape(
         head,

@@ -12,8 +12,9 @@ from reenactory.models.face_model.model import TEXTURE_COUNT
 Floats = NDArray[np.float64]
 
 _SKIN, _LIPS, _BROWS = (0.76, 0.57, 0.48), (0.66, 0.38, 0.35), (0.34, 0.25, 0.20)
+_MOUTH = (0.26, 0.10, 0.10)
 _INSIDE = {  # RGB of the parts that are not skin, painted in this order
-    "mouth_cavity": (0.26, 0.10, 0.10),
+    "mouth_cavity": _MOUTH,
     "eye_sockets": (0.62, 0.42, 0.37),
     "upper_teeth": (0.86, 0.83, 0.76),
     "lower_teeth": (0.82, 0.79, 0.72),
@@ -53,6 +54,9 @@ def open_texture(regions: dict[str, Floats], parts: dict[str, NDArray[np.bool_]]
     for part, colour in _INSIDE.items():
         inner = parts[part] & (parts["iris"] | parts["pupil"] | (outside == 0))
         mean[inner] = colour
+    # Teeth stand in the shadow of the lips at the corners of the mouth, where no shading of ours would darken them.
+    shadow = regions["mouth_corners"] * (parts["upper_teeth"] | parts["lower_teeth"])
+    mean = mean + shadow[:, None] * (np.array(_MOUTH) - mean)
     iris = (parts["iris"] & ~parts["pupil"]).astype(np.float64)
     weights = {**regions, "skin": skin, "iris": iris}
     modes = np.zeros((TEXTURE_COUNT, *mean.shape))

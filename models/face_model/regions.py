@@ -14,8 +14,11 @@ OUTER_LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 31
 RIGHT_BROW = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
 LEFT_BROW = (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
 _SUBNASALE, _CHIN, _RIGHT_EYE_CORNER, _RIGHT_TEMPLE = 2, 152, 33, 127
+_MOUTH_CORNER = 78
 _CHEEKS = (50, 280)
 _EYE_CENTRES = (468, 473)
+
+REGIONS = ("oval", "lips", "brows", "beard", "hair", "cheeks", "eye_surroundings", "mouth_corners")
 
 _LIP_EDGE, _BROW_EDGE, _FACE_EDGE = 0.012, 0.03, 0.06  # model units over which a region fades
 
@@ -29,7 +32,7 @@ def soft_regions(vertices: Floats, points: Floats, parts: dict[str, NDArray[np.b
         parts: of the head mesh, by name (V,) bool.
 
     Returns:
-        (V,) by name: oval, lips, brows, beard, hair, cheeks, eye_surroundings.
+        (V,) by each name of `REGIONS`.
     """
     flat, front = vertices[:, :2], vertices[:, 2] > points[_RIGHT_TEMPLE, 2] - 0.2
     head = (parts["head"] | parts["neck"]).astype(np.float64)
@@ -47,6 +50,7 @@ def soft_regions(vertices: Floats, points: Floats, parts: dict[str, NDArray[np.b
         "hair": _hair(vertices, points) * head * (1 - oval),
         "cheeks": _spots(vertices, points[list(_CHEEKS)], 0.28) * head,
         "eye_surroundings": _spots(vertices, points[list(_EYE_CENTRES)], 0.32) * head,
+        "mouth_corners": _ramp(np.abs(vertices[:, 0]) / np.abs(points[_MOUTH_CORNER, 0]), 0.55, 0.85),
     }
 
 

@@ -15,7 +15,15 @@ import pytest
 from local_index import LocalIndex, serve
 
 from reenactory.models import download, weights
-from reenactory.models.catalogue import CATALOGUE_FILE, CatalogueEntry, PackageSource, Source, UrlSource, read_catalogue
+from reenactory.models.catalogue import (
+    CATALOGUE_FILE,
+    BuiltSource,
+    CatalogueEntry,
+    PackageSource,
+    Source,
+    UrlSource,
+    read_catalogue,
+)
 from reenactory.models.weight_files import cached_path
 
 NET = bytes(range(256)) * 4096  # 1 MiB, more than one chunk of a download
@@ -392,7 +400,7 @@ def test_catalogue_is_complete() -> None:
     assert [entry.name for entry in fetched] == weights.fetchable()
     assert len({entry.sha256 for entry in fetched}) == len(fetched)
     for pinned in fetched:
-        assert any(isinstance(source, PackageSource) for source in pinned.sources), pinned.name
+        assert any(isinstance(source, PackageSource | BuiltSource) for source in pinned.sources), pinned.name
     assert {name for name, pinned in entries.items() if pinned.kind == "clip"} == {
         "demo_woman",
         "demo_man",
