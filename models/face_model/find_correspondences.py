@@ -92,7 +92,7 @@ class Finder:
             total += places * facing[:, None]
             weight += facing[:, None]
         points = total / weight
-        other = _mirror_of(points)
+        other = mirror_of(points)
         symmetric: Floats = (points + points[other] * np.array([-1, 1, 1])) / 2
         return symmetric
 
@@ -163,7 +163,7 @@ def closest_on_triangles(point: Floats, corners: Floats) -> tuple[int, Floats]:
     return int(face), bary[kind, face]
 
 
-def _mirror_of(points: Floats) -> NDArray[np.int64]:
+def mirror_of(points: Floats) -> NDArray[np.int64]:
     """(478,) the point on the other side of the face: the best one-to-one match with the mirror image."""
     distance = np.linalg.norm((points * np.array([-1, 1, 1]))[:, None] - points, axis=-1)
     other: NDArray[np.int64] = linear_sum_assignment(distance**2)[1]

@@ -84,7 +84,7 @@ def cut_head(mesh: BaseMesh) -> HeadMesh:
     rim = 1 + (_IRIS_RINGS - 1) * _SEGMENTS + np.arange(4) * _SEGMENTS // 4
     return HeadMesh(
         vertices,
-        [(ids, _ball_weights(mesh.positions[ids] * POSITION_STEP)) for ids in ball_ids],
+        [(ids, ball_weights(mesh.positions[ids] * POSITION_STEP)) for ids in ball_ids],
         np.concatenate(triangles),
         {name: _mask(ids, starts[-1] + _BALL_COUNT) for name, ids in members.items()},
         starts[:, None] + np.concatenate([[0], rim]),
@@ -116,7 +116,7 @@ def _mask(ids: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
     return mask
 
 
-def _ball_weights(coarse: NDArray[np.floating]) -> NDArray[np.int64]:
+def ball_weights(coarse: NDArray[np.floating]) -> NDArray[np.int64]:
     """(E, 72) weights that give the new ball from the coarse one (72, 3), and follow any affine motion of it."""
     centre = coarse.mean(axis=0)
     around = np.arange(_SEGMENTS) * 2 * np.pi / _SEGMENTS

@@ -36,9 +36,9 @@ def soft_regions(vertices: Floats, points: Floats, parts: dict[str, NDArray[np.b
     """
     flat, front = vertices[:, :2], vertices[:, 2] > points[_RIGHT_TEMPLE, 2] - 0.2
     head = (parts["head"] | parts["neck"]).astype(np.float64)
-    oval = _inside(flat, points[FACE_OVAL, :2], _FACE_EDGE) * front * head
-    lips = _inside(flat, points[list(OUTER_LIPS), :2], _LIP_EDGE) * front * parts["head"]
-    brows = [_inside(flat, points[list(brow), :2], _BROW_EDGE) for brow in (RIGHT_BROW, LEFT_BROW)]
+    oval = inside(flat, points[FACE_OVAL, :2], _FACE_EDGE) * front * head
+    lips = inside(flat, points[list(OUTER_LIPS), :2], _LIP_EDGE) * front * parts["head"]
+    brows = [inside(flat, points[list(brow), :2], _BROW_EDGE) for brow in (RIGHT_BROW, LEFT_BROW)]
     below_nose = _ramp(points[_SUBNASALE, 1] - flat[:, 1], -0.05, 0.08)
     above_throat = _ramp(flat[:, 1] - points[_CHIN, 1], -0.35, -0.05)
     before_ears = _ramp(vertices[:, 2] - points[_RIGHT_TEMPLE, 2], -0.05, 0.15)
@@ -75,7 +75,7 @@ def _spots(vertices: Floats, centres: Floats, radius: float) -> Floats:
     return 1 - _ramp(distance, 0.0, radius)
 
 
-def _inside(flat: Floats, ring: Floats, edge: float) -> Floats:
+def inside(flat: Floats, ring: Floats, edge: float) -> Floats:
     """(V,) 1 inside the polygon `ring` (N, 2), falling to 0 over `edge` on either side of its rim."""
     start, end = ring, np.roll(ring, -1, axis=0)
     along = end - start  # (N, 2)
