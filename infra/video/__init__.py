@@ -1,6 +1,7 @@
 """The one place that touches video files: look at, decode, cut and write them."""
 
-from reenactory.infra.video.cut import ClipCodec, CropSpan, cut_clips
+from reenactory.infra.video.cut import cut_clips
+from reenactory.infra.video.cut_graph import ClipCodec, CropSpan
 from reenactory.infra.video.decode import Frames, PixelFormat, ReadSpec, read_chunks, read_frames
 from reenactory.infra.video.encode import VideoCodec, write_video
 from reenactory.infra.video.faults import FaultCode, VideoFault
