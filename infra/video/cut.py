@@ -8,12 +8,13 @@ import av
 
 from reenactory.infra.video.cut_graph import ClipCodec, CropSpan, Cut, graph
 from reenactory.infra.video.faults import FaultCode, VideoFault
+from reenactory.infra.video.incoming import Deinterlace
 from reenactory.infra.video.probe import VideoInfo, probe
 from reenactory.infra.video.process import FfmpegProcess
 
 _PULSE_BYTES = 4
-# ffmpeg keeps every encoder until its end, 21 MB for each clip of 256x256: 7 GB for four hours of one face. Where a jump
-# is possible the next few clips cost no decode from the beginning, elsewhere fewer passes are worth the memory.
+# ffmpeg keeps every encoder until its end, 21 MB for each clip of 256x256: 7 GB for four hours of one face. Where it
+# can jump, the next few clips cost no decode from the beginning; elsewhere fewer passes are worth the memory.
 _CLIPS_AT_ONCE, _CLIPS_AT_ONCE_WITHOUT_JUMP = 8, 32
 _JUMP_AFTER_S = 10.0  # nearer to the beginning nothing is gained
 _BEFORE_CLIP_S = 3.0  # decoders of sound need what came before (an mp3 frame uses up to ten earlier ones)
@@ -27,7 +28,7 @@ def cut_clips(
     threads: int = 1,
     stall_s: float = 60.0,
     codec: ClipCodec = "h264",
-    deinterlace: bool = False,
+    deinterlace: Deinterlace = "never",
 ) -> None:
     """Write every span as an mp4 (h264 yuv420p BT.709, aac when the source has sound); a few neighbours per decode.
 
@@ -86,9 +87,7 @@ def _write(cut: Cut, spans: Sequence[CropSpan], partials: Sequence[Path], stall_
     _run(cut, spans, partials, None, stall_s)
 
 
-def _run(
-    cut: Cut, spans: Sequence[CropSpan], partials: Sequence[Path], seek_s: float | None, stall_s: float
-) -> None:
+def _run(cut: Cut, spans: Sequence[CropSpan], partials: Sequence[Path], seek_s: float | None, stall_s: float) -> None:
     needed = max(span.end_frame for span in spans)
     with FfmpegProcess(graph(cut, spans, partials, seek_s), stall_s) as process:
         process.messages.ignored_tag = cut.info.audio_codec
@@ -111,6 +110,6 @@ def _run(
 
 def _check_clip(span: CropSpan, partial: Path) -> None:
     with av.open(str(partial)) as container:
-        written = container.streams.video[0].frames
+        written = sum(stream.frames for stream in container.streams.video)  # no stream where no frame came
     if written != span.frame_count:
         raise VideoFault(FaultCode.DECODE_ERROR, f"clip {span.path.name} got {written} of {span.frame_count} frames")

@@ -11,7 +11,7 @@ import ffmpeg
 from reenactory.infra.video import command
 from reenactory.infra.video.colour import EXACT_SCALING, to_bt709, to_rgb
 from reenactory.infra.video.encode import REPRODUCIBLE
-from reenactory.infra.video.incoming import at_rate
+from reenactory.infra.video.incoming import Deinterlace, at_rate
 from reenactory.infra.video.probe import VideoInfo
 
 ClipCodec = Literal["h264", "ffv1", "png"]
@@ -50,7 +50,7 @@ class Cut:
     source: Path
     info: VideoInfo
     rate: Fraction
-    deinterlace: bool
+    deinterlace: Deinterlace
     codec: ClipCodec
     crf: int
     threads: int
@@ -86,7 +86,7 @@ def _start(info: VideoInfo, seek_s: float | None) -> dict[str, object]:
     """Time stamps stay as they are in the file wherever a jump is possible, so that they are the same after one."""
     if info.first_pts is None:
         return {}
-    jump = {} if seek_s is None else {"ss": f"{seek_s:.6f}", "noaccurate_seek": None}
+    jump: dict[str, object] = {} if seek_s is None else {"ss": f"{seek_s:.6f}", "noaccurate_seek": None}
     return jump | {"copyts": None}
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from reenactory.infra.video import command
 from reenactory.infra.video.faults import FaultCode, VideoFault
-from reenactory.infra.video.incoming import at_rate
+from reenactory.infra.video.incoming import Deinterlace, at_rate
 from reenactory.infra.video.probe import VideoInfo, probe
 from reenactory.infra.video.process import FfmpegProcess, Messages
 
@@ -29,8 +29,8 @@ class ReadSpec:
 
     `rate`: resample to this constant rate by dropping and repeating frames; None gives them as they come. `height`:
     scale to it, width follows the aspect and is even. `start_frame` and `frame_count` count after resampling.
-    `threads`: decoder threads. `tolerate_damage`: a damaged or cut-off file just ends. `deinterlace`: frames that say
-    they are made of two fields are freed of combing.
+    `threads`: decoder threads. `tolerate_damage`: a damaged or cut-off file just ends. `deinterlace`: frees
+    frames that are made of two fields of combing.
     """
 
     rate: Fraction | None = None
@@ -40,7 +40,7 @@ class ReadSpec:
     threads: int = 1
     pixel_format: PixelFormat = "rgb24"
     tolerate_damage: bool = False
-    deinterlace: bool = False
+    deinterlace: Deinterlace = "never"
 
     def __post_init__(self) -> None:
         wrong = [

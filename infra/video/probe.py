@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import Literal
 
 import av
 import av.error
@@ -35,7 +36,7 @@ class VideoInfo:
     this video stream, fit for noticing a cut-off file. `start_s`: when the video begins after the file does, which is
     at `clock_s` on the file's own clock. `first_pts`: time stamp of the first frame, in ticks of the stream; given only
     where the container's index holds every frame, so that a jump into its middle lands on a known frame (mp4 and its
-    kin). `interlaced`: the stream says that its frames are made of two fields.
+    kin). `fields`: what says that frames are made of two fields: the first frame, or only the stream; None: nothing.
     """
 
     width: int
@@ -55,7 +56,7 @@ class VideoInfo:
     start_s: Fraction = Fraction(0)
     clock_s: Fraction = Fraction(0)
     first_pts: int | None = None
-    interlaced: bool = False
+    fields: Literal["frame", "stream"] | None = None
 
 
 def probe(path: Path, timeout_s: float = 20.0) -> VideoInfo:
@@ -187,8 +188,14 @@ def _describe(
         start_s=_start(container, stream),
         clock_s=(container.start_time or 0) * _MICROSECOND,
         first_pts=first.pts if index_times and container.format.name in _JUMPABLE else None,
-        interlaced=bool(first.interlaced_frame) or stream.codec_context.field_order in _TWO_FIELDS,
+        fields=_fields(stream, first),
     )
+
+
+def _fields(stream: VideoStream, first: VideoFrame) -> Literal["frame", "stream"] | None:
+    if first.interlaced_frame:
+        return "frame"
+    return "stream" if stream.codec_context.field_order in _TWO_FIELDS else None
 
 
 def _rate(stream: VideoStream) -> Fraction:
