@@ -33,6 +33,7 @@ SCHEMA = pa.schema(
 
 
 ROWS_AS_OBJECTS = 256  # a face is 5 KB as Python objects and 70 bytes in a table: hours of video must fit
+ROWS_PER_GROUP = 1024  # bounds what the writer holds, too; dictionaries of floats cost it ten times the data
 
 
 class Params(StageParams):
@@ -125,7 +126,7 @@ def run(item: Item, params: Params, models: Models) -> Sequence[Outcome]:
         if len(rows["frame"]) >= ROWS_AS_OBJECTS:
             parts.append(pa.table(rows, schema=SCHEMA))
             rows = _no_rows()
-    table = pa.concat_tables([*parts, pa.table(rows, schema=SCHEMA)]).combine_chunks()
+    table = pa.concat_tables([*parts, pa.table(rows, schema=SCHEMA)])
     facts = {
         "width": info.width,
         "height": info.height,
@@ -144,7 +145,7 @@ def run(item: Item, params: Params, models: Models) -> Sequence[Outcome]:
     notes = {**{name: str(value) for name, value in facts.items()}, "shot_starts": json.dumps(shots)}
     table = table.replace_schema_metadata(notes)
     path = item.scratch / "detections.parquet"
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(table, path, compression="zstd", use_dictionary=False, row_group_size=ROWS_PER_GROUP)
     return (Made({"detections.parquet": path}, frames, facts),)
 
 

@@ -129,7 +129,7 @@ def _sound(sound: "ffmpeg.nodes.Stream", span: CropSpan, cut: Cut) -> "ffmpeg.no
 def _encoding(codec: ClipCodec, crf: int, with_sound: bool) -> dict[str, str | int]:
     # One encoder thread always: x264 writes other bytes with another number of threads.
     muxer = "mp4" if codec == "h264" else _LOSSLESS[codec][0]
-    options: dict[str, str | int] = {"c:v": "libx264", "preset": "medium", "crf": crf}
+    options: dict[str, str | int] = {"c:v": "libx264", "preset": "fast", "crf": crf}
     if codec != "h264":
         options = _LOSSLESS[codec][2]
     if with_sound:
