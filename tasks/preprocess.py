@@ -199,6 +199,8 @@ class Preprocessing:
                 break  # what would have followed was never made
             if job.stage == "matte":
                 row |= {name: entry.facts.get(name) for name in MATTE_COLUMNS}
+            if job.stage == "face3d":
+                row["extractor"] = entry.facts.get("extractor")
         return row | {"outcome": last.outcome, "reason": last.reason, "detail": last.detail}
 
     def _published(self, source: Source) -> MetadataRows:
