@@ -21,6 +21,8 @@ models_app = typer.Typer(
     no_args_is_help=True, help="Weights and demo clips: where they come from, whether they are here."
 )
 app.add_typer(models_app, name="models")
+metrics_app = typer.Typer(no_args_is_help=True, help="What every number means: formula, range, direction, who uses it.")
+app.add_typer(metrics_app, name="metrics")
 
 StoreOption = Annotated[str, typer.Option(help="A folder, file:// or s3://bucket/prefix.")]
 DatasetOption = Annotated[str, typer.Option(help="Name of the dataset in the store.")]
@@ -211,7 +213,8 @@ def compare(
     run_b: Annotated[str, typer.Argument(metavar="RUN_B")],
 ) -> None:
     """Two runs on the pairs they share: difference per metric with its interval."""
-    from reenactory.flows.compare import compare, render_comparison
+    from reenactory.flows.compare import compare
+    from reenactory.flows.comparison_table import render_comparison
 
     _console().print(render_comparison(compare(store, run_a, run_b)))
 
@@ -263,6 +266,17 @@ def models_verify() -> None:
     from reenactory.flows.models import verify_models
 
     sys.exit(verify_models())
+
+
+@metrics_app.command("list")
+def metrics_list(
+    names: Annotated[list[str] | None, typer.Argument(help="Metrics to explain. Default: all.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for a program.")] = False,
+) -> None:
+    """Every metric: its definition string, formula, range, direction, inputs, weights and users."""
+    from reenactory.flows.metrics import metrics_json, metrics_text
+
+    _say(metrics_json(names) if as_json else metrics_text(names, _console().width))
 
 
 def _use_weights(given: list[str] | None) -> None:

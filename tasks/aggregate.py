@@ -9,10 +9,11 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from reenactory.models.metrics.bootstrap import Interval, cluster_bootstrap
-from reenactory.models.metrics.definition import definition_for
+from reenactory.models.metrics.bootstrap import cluster_bootstrap
 from reenactory.models.metrics.fid_interval import fid_interval
 from reenactory.models.metrics.frechet import FeatureStats, fid, frechet_distance
+from reenactory.models.metrics.means import Interval
+from reenactory.models.metrics.registry import definition_for
 
 SEED = 0  # of the bootstrap
 INTERVAL_LIMIT = 500  # frames up to which a pooled FID gets an interval: 1000 replicates then take 10 to 14 s

@@ -105,7 +105,7 @@ def _check_extractors(item: Item) -> None:
 def _pixel_columns(item: Item, models: Models) -> Iterator[Column]:
     """Against the true frame: only where there is one, in self re-enactment."""
     from reenactory.models.metrics import image
-    from reenactory.models.metrics.definition import definition_for
+    from reenactory.models.metrics.registry import definition_for
 
     measures = (image.psnr, image.ssim_gaussian, image.ssim_uniform7, image.l1, models.lpips.distances)
     for name, measure in zip(PIXEL_METRICS, measures, strict=True):
@@ -117,7 +117,7 @@ def _pixel_columns(item: Item, models: Models) -> Iterator[Column]:
 def _face_columns(item: Item) -> Iterator[Column]:
     """Identity against the source (cross) or the true frame (self); motion against the driver."""
     from reenactory.models.metrics import faces
-    from reenactory.models.metrics.definition import definition_for
+    from reenactory.models.metrics.registry import definition_for
     from reenactory.models.metrics.sface import csim
 
     extractor = str(item.driving_face["extractor"][0])
@@ -156,8 +156,8 @@ def _table(column: Column, item: Item) -> pa.Table:
 
 def _fid_row(item: Item) -> pa.Table:
     """FID of this video against the driving video: one value for the whole span, null below two frames."""
-    from reenactory.models.metrics.definition import definition_for
     from reenactory.models.metrics.frechet import fid
+    from reenactory.models.metrics.registry import definition_for
 
     value = None
     if item.valid.sum() >= 2:

@@ -13,7 +13,7 @@ from reenactory.infra.keys import digest
 from reenactory.infra.records import Record, write_artefact
 from reenactory.infra.store import Store, open_store
 from reenactory.infra.video import write_video
-from reenactory.models.metrics.definition import definition_for
+from reenactory.models.metrics.registry import definition_for
 from reenactory.tasks import face3d
 from reenactory.tasks.aggregate import AGGREGATES, SCORES, PairInfo, aggregate
 from reenactory.tasks.dataset import read_clips, write_shard
