@@ -56,40 +56,42 @@ def check_features(real: Features, generated: Features) -> None:
 
 @dataclass(frozen=True)
 class FeatureStats:
-    """Sufficient statistics of a feature set; shards make them, ``merge`` adds them, ``frechet_distance`` reads them.
+    """Sufficient statistics of a feature set; shards make them, ``merge`` joins them, ``frechet_distance`` reads them.
 
     Attributes:
         count: number of rows.
-        total: (D,) float64, sum of the rows.
-        outer: (D, D) float64, sum of the outer products.
+        mean: (D,) float64.
+        scatter: (D, D) float64, sum of the outer products of the rows' deviations from the mean.
     """
 
     count: int
-    total: NDArray[np.float64]
-    outer: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    scatter: NDArray[np.float64]
 
     @classmethod
     def of(cls, features: Features) -> "FeatureStats":
-        """Statistics of (n, D) features."""
+        """Statistics of (n, D) features, n >= 1."""
         x = features.astype(np.float64)
-        return cls(count=len(x), total=x.sum(axis=0), outer=x.T @ x)
+        mean = x.mean(axis=0)
+        x -= mean
+        return cls(count=len(x), mean=mean, scatter=x.T @ x)
 
     def merge(self, other: "FeatureStats") -> "FeatureStats":
-        """Statistics of both sets together."""
-        return FeatureStats(self.count + other.count, self.total + other.total, self.outer + other.outer)
-
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        """(D,) float64."""
-        return self.total / self.count
+        """Statistics of both sets together (Chan, Golub and LeVeque 1979: nothing large is subtracted)."""
+        count = self.count + other.count
+        gap = other.mean - self.mean
+        scatter = np.outer(gap, gap)
+        scatter *= self.count * other.count / count
+        scatter += self.scatter
+        scatter += other.scatter
+        return FeatureStats(count, self.mean + gap * (other.count / count), scatter)
 
     @property
     def covariance(self) -> NDArray[np.float64]:
         """(D, D) float64, unbiased as ``np.cov``."""
         if self.count < 2:
             raise ValueError(f"a covariance needs two rows or more, got {self.count}")
-        mean = self.mean
-        return (self.outer - self.count * np.outer(mean, mean)) / (self.count - 1)
+        return self.scatter / (self.count - 1)
 
 
 def frechet_distance(real: FeatureStats, generated: FeatureStats) -> float:

@@ -62,18 +62,6 @@ def test_distance_to_itself_is_nought() -> None:
     assert fid(real, real) == pytest.approx(0.0, abs=1e-9)
 
 
-def test_merged_shards_equal_the_single_process() -> None:
-    real, generated = _features(1, 301, 64), _features(2, 299, 64)
-    parts = [FeatureStats.of(piece) for piece in np.array_split(real, 7)]
-    merged = parts[0]
-    for part in parts[1:]:
-        merged = merged.merge(part)
-    assert merged.count == 301
-    np.testing.assert_allclose(merged.covariance, np.cov(real.astype(np.float64), rowvar=False), rtol=0, atol=1e-12)
-    whole = frechet_distance(FeatureStats.of(real), FeatureStats.of(generated))
-    assert frechet_distance(merged, FeatureStats.of(generated)) == pytest.approx(whole, rel=1e-9)
-
-
 def test_what_has_no_distance_is_refused() -> None:
     real = _features(1, 10, 8)
     with pytest.raises(ValueError, match="two rows"):
