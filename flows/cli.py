@@ -184,11 +184,13 @@ def evaluate(
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
+    knobs: SetOption = None,
     weights: WeightsOption = None,
     prefect: PrefectOption = False,
 ) -> None:
     """Score every render of a run and write its report."""
-    from reenactory.flows.evaluate import EvaluateRequest, evaluate
+    from reenactory.flows.evaluate import EvaluateParams, EvaluateRequest, evaluate
+    from reenactory.flows.knobs import parse_knobs
 
     _use_weights(weights)
     request = EvaluateRequest.model_validate(
@@ -201,6 +203,7 @@ def evaluate(
             "workers": workers,
             "device": device,
             "retry": retry or [],
+            "params": parse_knobs(knobs, EvaluateParams),
         }
     )
     _run(evaluate, request, "evaluate_report", prefect)

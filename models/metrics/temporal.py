@@ -27,14 +27,14 @@ def flicker(generated: Frames, driving: Frames, valid: NDArray[np.bool_]) -> flo
     """
     if not len(generated) == len(driving) == len(valid):
         raise ValueError(f"lengths differ: {len(generated)} generated, {len(driving)} driving, {len(valid)} valid")
-    steps = np.flatnonzero(valid[1:] & valid[:-1])
-    if not len(steps):
+    steps = np.flatnonzero(valid[1:] & valid[:-1]).tolist()
+    if not steps:
         return float("nan")
     return float(np.mean([_change(generated, step) - _change(driving, step) for step in steps]))
 
 
 def _change(frames: Frames, step: int) -> float:
-    return float(cv2.norm(frames[step], frames[step + 1], cv2.NORM_L1)) / frames[step].size
+    return float(cv2.norm(frames[step], frames[step + 1], cv2.NORM_L1) / frames[step].size)
 
 
 def landmark_jitter(generated: Points, driving: Points) -> float:
