@@ -98,24 +98,18 @@ def _table(data: RunData, protocol: str, title: str, explanation: str) -> Protoc
     by_metric: dict[tuple[str, str], dict[str, Aggregate]] = {}
     for line in lines:
         by_metric.setdefault((str(line["metric"]), str(line["definition"])), {})[str(line["renderer"])] = line
-    whole = {name for name, frame in _metric_frames(data) if frame < 0}
-    rows = [_row(metric, by_metric[metric], data.renderers, whole) for metric in sorted(by_metric, key=_order)]
+    rows = [_row(metric, by_metric[metric], data.renderers) for metric in sorted(by_metric, key=_order)]
     few = identity_caution(max(_int(line["n_identities"]) for line in lines)) if lines else ""
     return ProtocolTable(protocol, title, explanation, rows, _verdicts(rows, data.renderers), few)
 
 
-def _metric_frames(data: RunData) -> list[tuple[str, int]]:
-    """Each metric with its smallest frame number: -1 where it has one value per video."""
-    table = data.scores.group_by("metric").aggregate([("frame", "min")])
-    return list(zip(table["metric"].to_pylist(), table["frame_min"].to_pylist(), strict=True))
-
-
-def _row(metric: tuple[str, str], lines: Mapping[str, Aggregate], renderers: Sequence[str], whole: set[str]) -> Row:
+def _row(metric: tuple[str, str], lines: Mapping[str, Aggregate], renderers: Sequence[str]) -> Row:
     name, definition = metric
     entry = KNOWN.get(name)
     values = {renderer: _value(line["value"]) for renderer, line in lines.items()}
     decimals = decimals_for(values.values())
-    each = {renderer: _counts(line, "video" if name in whole else "frame") for renderer, line in lines.items()}
+    unit = "video" if entry is not None and entry.per == "video" else "frame"
+    each = {renderer: _counts(line, unit) for renderer, line in lines.items()}
     alike = len(set(each.values())) == 1
     best, floor = _best(values, entry), values.get(FLOOR)
     cells: list[Cell | None] = []
