@@ -191,6 +191,7 @@ def evaluate(
     """Score every render of a run and write its report."""
     from reenactory.flows.evaluate import EvaluateParams, EvaluateRequest, evaluate
     from reenactory.flows.knobs import parse_knobs
+    from reenactory.flows.score_table import render_scores
 
     _use_weights(weights)
     request = EvaluateRequest.model_validate(
@@ -206,7 +207,7 @@ def evaluate(
             "params": parse_knobs(knobs, EvaluateParams),
         }
     )
-    _run(evaluate, request, "evaluate_report", prefect)
+    _run(evaluate, request, "evaluate_report", prefect, lambda: _console().print(render_scores(store, run)))
 
 
 @app.command()
@@ -297,7 +298,14 @@ def _use_weights(given: list[str] | None) -> None:
         os.environ["REENACTORY_WEIGHTS"] = overrides_text({name: Path(path) for name, path in named.items()})
 
 
-def _run(function: Callable[[Request], "Summary"], request: Request, flow: str, prefect: bool) -> NoReturn:
+def _run(
+    function: Callable[[Request], "Summary"],
+    request: Request,
+    flow: str,
+    prefect: bool,
+    show: Callable[[], None] = lambda: None,
+) -> NoReturn:
+    """Run a flow, show its results, end with the lines of every command."""
     import os
 
     if prefect or os.environ.get("PREFECT_API_URL"):
@@ -307,6 +315,7 @@ def _run(function: Callable[[Request], "Summary"], request: Request, flow: str, 
         require_server()
         function = getattr(deployments, flow)
     summary = function(request)
+    show()
     _finish(summary, summary.outputs)
 
 

@@ -14,14 +14,22 @@ from reenactory.infra.tables import get_table, put_table, table_in_parts
 from reenactory.models.metrics.registry import PLACE
 from reenactory.tasks.aggregate import AGGREGATES, PAIR_SCORES, SCORES, PairInfo, Totals, pair_scores
 from reenactory.tasks.bins import BINNINGS
+from reenactory.tasks.latex_table import to_latex
 from reenactory.tasks.pairs import Pair
 from reenactory.tasks.pooling import Features, pooled_lines
 from reenactory.tasks.rendering import ClipRow
+from reenactory.tasks.report.run import FLOOR
 from reenactory.tasks.score import CONDITIONS
+from reenactory.tasks.score_table import score_rows, to_csv
 from reenactory.tasks.scoring import Rendered, Scoring
 
 RUN_CONDITIONS = pa.schema([("pair_id", pa.string()), *CONDITIONS])
-TABLES = ("scores.parquet", "pair_scores.parquet", "conditions.parquet", "aggregates.parquet")
+OUTPUTS = {
+    **{name: f"{name}.parquet" for name in ("scores", "pair_scores", "conditions", "aggregates")},
+    "csv": "table.csv",
+    "latex": "table.tex",
+    "report": "report.html",  # last: what most people open
+}
 
 
 def write_results(place: Workplace, run: str, jobs: Scoring, scored: Sequence[Rendered]) -> dict[str, str]:
@@ -31,8 +39,12 @@ def write_results(place: Workplace, run: str, jobs: Scoring, scored: Sequence[Re
     reader = _Reader(place.store, jobs)
     lines = [*_means(place.store, run, reader, scored, info)]
     lines += pooled_lines(list(by_name), info, lambda renderer, pair: reader.features(by_name[renderer, pair]))
-    put_table(place.store, run_path(run, "aggregates.parquet"), pa.Table.from_pylist(_sorted(lines), schema=AGGREGATES))
-    return {name.split(".")[0]: f"{place.store.uri}/{run_path(run, name)}" for name in (*TABLES, "report.html")}
+    lines = _sorted(lines)
+    put_table(place.store, run_path(run, "aggregates.parquet"), pa.Table.from_pylist(lines, schema=AGGREGATES))
+    rows = score_rows(lines)
+    place.store.put(run_path(run, "table.csv"), to_csv(rows).encode())
+    place.store.put(run_path(run, "table.tex"), to_latex(rows, run, FLOOR).encode())
+    return {name: f"{place.store.uri}/{run_path(run, file)}" for name, file in OUTPUTS.items()}
 
 
 def _means(
