@@ -82,8 +82,9 @@ def mouth_opening(points: Points) -> NDArray[np.float64]:
         (T,) float64, NaN where no face was found.
     """
     first, second = EYE_CORNERS
-    gap = np.linalg.norm(points[:, UPPER_LIP] - points[:, LOWER_LIP], axis=1)
-    return np.asarray(gap / np.linalg.norm(points[:, first] - points[:, second], axis=1), np.float64)
+    p = points.astype(np.float64)
+    gap = np.linalg.norm(p[:, UPPER_LIP] - p[:, LOWER_LIP], axis=1)
+    return np.asarray(gap / np.linalg.norm(p[:, first] - p[:, second], axis=1))
 
 
 def mouth_sync(generated: Points, driving: Points) -> float:
