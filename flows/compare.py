@@ -15,8 +15,10 @@ from reenactory.models.metrics.bootstrap import PairedDifference, paired_bootstr
 from reenactory.models.metrics.registry import PLACE, lookup
 from reenactory.tasks.aggregate import SEED
 from reenactory.tasks.cautions import drop_caution, identity_caution
+from reenactory.tasks.crop_mode import require_one_mode
 from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.errors import WrongUseError
+from reenactory.tasks.rendering import ClipRow, clip_rows
 
 NAMES = ("renderer", "metric", "definition")
 
@@ -64,12 +66,17 @@ def compare(store_uri: str, run_a: str, run_b: str) -> list[Line]:
     One metric is in memory at a time: the scores of 10,000 pairs are tens of millions of rows.
 
     Raises:
-        WrongUseError: a run has no scores, a metric is not known to this version, or the two share no pair.
+        WrongUseError: a run has no scores, a metric is not known to this version, the two share no pair, or their
+            clips are of different crop modes.
     """
     store = open_store(store_uri)
     with TemporaryDirectory() as folder:
         first, second = (_Scores(store, run, Path(folder)) for run in (run_a, run_b))
-        identities = _identities(store, run_a) | _identities(store, run_b)
+        sources = _sources(store, run_a), _sources(store, run_b)
+        require_one_mode(clip for side in sources for _, clip in side.values())
+        identities = {
+            pair: (protocol, str(clip["identity"])) for side in sources for pair, (protocol, clip) in side.items()
+        }
         lines: list[Line] = []
         for group in _shared(first, second):
             a, b = first.read(group), second.read(group)
@@ -121,14 +128,14 @@ def _versus(a: dict[str, pd.DataFrame], b: dict[str, pd.DataFrame], same: bool) 
                 yield name_a, name_b
 
 
-def _identities(store: Store, run: str) -> dict[str, tuple[str, str]]:
-    """Protocol and source identity by pair."""
+def _sources(store: Store, run: str) -> dict[str, tuple[str, ClipRow]]:
+    """Protocol and source clip by pair."""
     pairs, dataset = read_run_pairs(store, run)
-    owners = {row["clip_id"]: row["identity"] for row in read_clips(store, dataset).to_pylist()}
-    gone = sorted({pair.source_clip for pair in pairs} - set(owners))
+    clips = clip_rows(read_clips(store, dataset))
+    gone = sorted({pair.source_clip for pair in pairs} - set(clips))
     if gone:
         raise WrongUseError(f"dataset {dataset!r} no longer has clip {gone[0]} of run {run!r}: preprocess it again")
-    return {pair.pair_id: (pair.protocol, owners[pair.source_clip]) for pair in pairs}
+    return {pair.pair_id: (pair.protocol, clips[pair.source_clip]) for pair in pairs}
 
 
 def _lines(

@@ -8,17 +8,20 @@ from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.preprocess import PreprocessParams
 
 
-def parse_knobs(texts: Sequence[str] | None, params: type[BaseModel] = PreprocessParams) -> dict[str, dict[str, str]]:
+def parse_knobs(
+    texts: Sequence[str] | None, fps: float | None = None, params: type[BaseModel] = PreprocessParams
+) -> dict[str, dict[str, str]]:
     """Nested parameters by stage; values are checked by the parameters themselves.
 
     Args:
         texts: as given.
+        fps: short for detect.fps.
         params: a flow's parameters, one field per stage.
 
     Raises:
         WrongUseError: a text of another form, or a stage or knob that does not exist; the message lists those that do.
     """
-    nested: dict[str, dict[str, str]] = {}
+    nested: dict[str, dict[str, str]] = {} if fps is None else {"detect": {"fps": str(fps)}}
     for text in texts or ():
         place, equals, value = text.partition("=")
         stage, dot, name = place.partition(".")

@@ -73,8 +73,6 @@ def served(own_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         await_that(
             "the script says that it is ready",
             lambda: "Prefect page" in log.read_text() or script.poll() is not None,
-            seconds=240,
-            every=0.2,
         )
         assert script.poll() is None, log.read_text()
         yield Served(script.pid, {**env, "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"})
