@@ -97,7 +97,7 @@ FACE_METRICS: tuple[Definition, ...] = (
         inputs=_rows("angles (T, 3) rad and trans (T, 3) model units"),
         used_by=(Use("OTAvatar", "", "angles and translation, by its users' remarks"),),
         weights=_EXTRACTOR,
-        caution="Adds radians to model units: the translation dominates. Take it only where a table asks for it.",
+        caution="Adds radians to model units. Take it only where a table asks for it.",
     ),
     Definition(
         name="akd",

@@ -97,8 +97,10 @@ class FeatureStats:
 def frechet_distance(real: FeatureStats, generated: FeatureStats) -> float:
     """Fréchet distance from sufficient statistics.
 
-    tr sqrt(S1 S2) is the sum of the roots of the eigenvalues of L' S2 L, where S1 = L L': symmetric problems only,
-    so neither complex parts nor the usual 1e-6 on the diagonal of a singular product arise.
+    tr sqrt(S1 S2) is the nuclear norm of L' M, where S1 = L L' and S2 = M M': symmetric problems and singular values
+    only, so neither complex parts nor the usual 1e-6 on the diagonal of a singular product arise. Roots of the
+    eigenvalues of L' S2 L would be the same, but lose half the digits where the covariances are nearly singular, as
+    they are just above 2048 rows: merged shards then differed by 6e-9, and by 1e-14 this way.
 
     Args:
         real: statistics of at least two rows.
@@ -109,8 +111,11 @@ def frechet_distance(real: FeatureStats, generated: FeatureStats) -> float:
     """
     gap = real.mean - generated.mean
     first, second = real.covariance, generated.covariance
-    values, vectors = linalg.eigh(first, check_finite=False)
-    root = vectors * np.sqrt(np.clip(values, 0.0, None))  # (D, D), S1 = root @ root.T
-    product = linalg.eigvalsh(root.T @ second @ root, check_finite=False)
-    cross = np.sqrt(np.clip(product, 0.0, None)).sum()
+    cross = linalg.svdvals(_factor(first).T @ _factor(second), overwrite_a=True, check_finite=False).sum()
     return float(gap @ gap + np.trace(first) + np.trace(second) - 2.0 * cross)
+
+
+def _factor(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(D, D) L with covariance = L @ L.T, which exists where Cholesky's does not: for singular ones."""
+    values, vectors = linalg.eigh(covariance, check_finite=False)
+    return np.asarray(vectors * np.sqrt(np.clip(values, 0.0, None)))

@@ -48,6 +48,19 @@ def test_merged_shards_equal_the_single_process(limit: int) -> None:
     np.testing.assert_allclose(values(merged), values(whole), rtol=1e-9)
 
 
+def test_shards_merge_where_covariances_are_nearly_singular() -> None:
+    """Hardly more frames than dimensions and a steep spectrum, as Inception's: here half the digits are easily lost."""
+    rng = np.random.default_rng(2)
+    spectrum = np.exp(-np.arange(120) / 12)
+    real, generated = (rng.gamma(shape, 1.0, (125, 120)) * spectrum for shape in (0.5, 0.6))
+    given = [(f"pair{i}", "a", real[5 * i : 5 * i + 5], generated[5 * i : 5 * i + 5]) for i in range(25)]
+    whole, merged = collected(given, 100), collected(given[9:], 100)
+    merged.merge(collected(given[:9], 100))
+    exact = fid(real.astype(np.float32), generated.astype(np.float32))
+    assert merged.fid(0).mean == pytest.approx(whole.fid(0).mean, rel=1e-12)
+    assert whole.fid(0).mean == pytest.approx(exact, rel=1e-11)
+
+
 def test_below_the_limit_both_are_those_of_all_frames() -> None:
     given = parts(12, 7)
     real, generated = (np.concatenate([part[side] for part in given]) for side in (2, 3))
