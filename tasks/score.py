@@ -50,7 +50,7 @@ class Params(StageParams):
 
     lpips_vgg: bool = Field(
         default=False,
-        description="LPIPS with VGG-16 as well: 0.6 s per frame on a core, three times all other metrics together.",
+        description="LPIPS with VGG-16 as well: 0.6 s per frame on a core, over four times all other metrics together.",
     )
 
 
