@@ -58,7 +58,7 @@ def _lines(entry: Definition, width: int) -> Iterator[str]:
     parts = {
         "definition": [entry.definition],
         "formula": [entry.formula],
-        "range": [f"{value_range(entry)}; {WORDS[entry.direction]}"],
+        "range": [f"{entry.range_text}; {WORDS[entry.direction]}"],
         "inputs": [entry.inputs],
         "weights": [f"{name} sha256 {sha256_of(name)}" for name in entry.weights],
         "used by": [str(use) for use in entry.used_by],
@@ -80,11 +80,3 @@ def _lines(entry: Definition, width: int) -> Iterator[str]:
 
 def _optional(entry: Definition) -> str:
     return f"; only with --set score.{entry.name}=true" if entry.optional else ""
-
-
-def value_range(entry: Definition) -> str:
-    """`0 to 100 dB`, `0 to unbounded`, `unbounded`."""
-    if entry.range == (None, None):
-        return f"unbounded{', ' if entry.unit else ''}{entry.unit}"
-    low, high = ("unbounded" if end is None else f"{end:g}" for end in entry.range)
-    return f"{low} to {high}{' ' if entry.unit else ''}{entry.unit}"

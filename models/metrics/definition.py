@@ -70,6 +70,14 @@ class Definition:
         """Names that the definition string leaves open, in order of appearance."""
         return tuple(field for _, field, _, _ in Formatter().parse(self.definition) if field)
 
+    @property
+    def range_text(self) -> str:
+        """`0 to 100 dB`, `0 to unbounded`, `unbounded`."""
+        if self.range == (None, None):
+            return f"unbounded{', ' if self.unit else ''}{self.unit}"
+        low, high = ("unbounded" if end is None else f"{end:g}" for end in self.range)
+        return f"{low} to {high}{' ' if self.unit else ''}{self.unit}"
+
     def distance(self, value: float) -> float:
         """How bad a value is, on a scale where lower is better: what two values are ranked by."""
         match self.direction:

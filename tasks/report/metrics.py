@@ -75,7 +75,8 @@ def glossary(data: RunData) -> list[Term]:
 
 
 def _term(name: str, definition: str, entry: Definition | None) -> Term:
-    return Term(name, _anchor(definition), definition, entry, _range(entry), WORDS[entry.direction] if entry else "")
+    told = (entry.range_text, WORDS[entry.direction]) if entry else ("", "")
+    return Term(name, _anchor(definition), definition, entry, *told)
 
 
 def _order(metric: tuple[str, str]) -> tuple[int, str, str]:
@@ -84,13 +85,6 @@ def _order(metric: tuple[str, str]) -> tuple[int, str, str]:
 
 def _anchor(definition: str) -> str:
     return "def-" + "".join(char if char.isalnum() else "-" for char in definition)
-
-
-def _range(entry: Definition | None) -> str:
-    if entry is None:
-        return ""
-    low, high = ("unbounded" if end is None else f"{end:g}" for end in entry.range)
-    return f"{low} to {high}" + (f" {entry.unit}" if entry.unit else "")
 
 
 def _table(data: RunData, protocol: str, title: str, explanation: str) -> ProtocolTable:

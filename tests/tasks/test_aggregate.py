@@ -12,8 +12,6 @@ from reenactory.tasks.score import CONDITIONS, SCHEMA
 
 PAIRS = {f"p{n}": PairInfo("self" if n < 3 else "cross", f"id{n % 2}") for n in range(4)}
 
-Value = tuple[str, float | None]  # metric, value
-
 
 def scores(first: int, values: dict[str, Sequence[float | None]], version: int = 1) -> pa.Table:
     """Values per frame from `first` on; a metric with one value has it for the whole span."""
