@@ -29,6 +29,7 @@ class WarpRenderer:
         licence="Apache-2.0",
         motion="rotation absolute; expression, place and size relative to the driving frame most like the source",
         resolution=None,
+        extractors=("mediapipe",),  # it reads exp as the landmarker's scores
     )
 
     def __init__(self, device: str, weights: Mapping[str, str]) -> None:
