@@ -19,7 +19,7 @@ from reenactory.infra.ray_pool import RayPool
 from reenactory.infra.records import Record, library_versions
 from reenactory.infra.settings import Settings, default_workers
 from reenactory.infra.store import Store, open_store
-from reenactory.infra.summary import Summary, count_outcomes, examples, rates, write_summary
+from reenactory.infra.summary import PairList, Summary, count_outcomes, examples, rates, write_summary
 from reenactory.infra.tables import put_table
 from reenactory.tasks.drive import Drive, FollowUp, Ledger
 from reenactory.tasks.outcomes import Reason
@@ -57,6 +57,7 @@ class Workplace:
     pool: Pool[Chain, list[Record]]
     tally: Tally
     ledger: Ledger = field(default_factory=Ledger)
+    notes: list[str] = field(default_factory=list)  # for the summary
     started: float = field(default_factory=time.monotonic)
 
     def announce(self, run: str, request: BaseModel) -> None:
@@ -76,7 +77,13 @@ class Workplace:
         return ledger
 
     def summary(
-        self, run: str, flow: str, rows: Sequence[dict[str, object]], items: int, outputs: dict[str, str]
+        self,
+        run: str,
+        flow: str,
+        rows: Sequence[dict[str, object]],
+        items: int,
+        outputs: dict[str, str],
+        pairs: PairList | None = None,
     ) -> Summary:
         """Close the run's books: outcomes and summary are written; the summary is returned."""
         done, rejected = count_outcomes(rows)
@@ -97,6 +104,8 @@ class Workplace:
             frames_per_second=rates(ledger.frames, ledger.seconds),
             outputs=outputs,
             versions=library_versions(),
+            pairs=pairs,
+            notes=self.notes,
         )
         _write_outcomes(self.store, run, flow, rows)
         write_summary(self.store, summary)

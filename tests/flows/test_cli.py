@@ -105,7 +105,10 @@ def test_a_store_that_cannot_be_written(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("pairs", "--dataset", "d", "--protocol", "both", "--count", 1, "--out", "p"), "known are self and cross"),
+        (
+            ("pairs", "--dataset", "d", "--protocol", "both", "--count", 1, "--out", "p"),
+            "known are self, cross, 3dflowrenderer-self",
+        ),
         (("pairs", "--dataset", "d", "--protocol", "self", "--count", 1, "--out", "p"), "dataset 'd' is not in"),
         (("render", "gone.parquet", "--renderer", "copy", "--run", "r"), "no such pair file"),
         (("evaluate", "--run", "r"), "run 'r' has no pairs"),

@@ -14,6 +14,7 @@ from reenactory.flows.pairs import write_pairs
 from reenactory.flows.render import RenderRequest, render
 from reenactory.infra.sources import Source
 from reenactory.infra.store import open_store
+from reenactory.tasks.adopt import Params as AdoptParams
 from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.pairs import read_pairs
@@ -106,5 +107,5 @@ def test_the_verdict_on_a_video_depends_on_the_size_that_its_pair_asks_for(
     large = {name: {**row, "crop_px": 256} for name, row in clips.items()}
     pair = read_pairs(calm.pairs)[0][0]
     video = replace(Source("/x.mp4", "x", "x", "1:1"), sha256="0" * 64)
-    keys = {Scoring(rows).adopt(pair, "theirs", video)[0].keys for rows in (clips, large)}
+    keys = {Scoring(rows).adopt(pair, "theirs", video, AdoptParams())[0].keys for rows in (clips, large)}
     assert len(keys) == 2
