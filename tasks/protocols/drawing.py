@@ -71,13 +71,10 @@ def check_protocol(protocol: str) -> None:
 
 
 def _of_paper(pairs: list[Pair], protocol: str, count: int | None, frames: int, chance: random.Random) -> Drawn:
-    distinct = list(dict.fromkeys(pairs))  # two draws may hit the same pair
-    if count is not None and count > len(distinct):
-        raise WrongUseError(
-            f"{protocol} makes {len(distinct)} pairs of these clips; take a --count up to that, or none"
-        )
-    taken = distinct if count is None else chance.sample(distinct, count)
-    return Drawn([_shortened(pair, frames) for pair in taken], len(distinct))
+    if count is not None and count > len(pairs):
+        raise WrongUseError(f"{protocol} makes {len(pairs)} pairs of these clips; take a --count up to that, or none")
+    taken = pairs if count is None else chance.sample(pairs, count)
+    return Drawn([_shortened(pair, frames) for pair in taken], len(pairs))
 
 
 def _shortened(pair: Pair, frames: int) -> Pair:

@@ -45,9 +45,7 @@ def frame_pairs_of_a_clip(clips: Sequence[Clip], chance: random.Random, seed: in
 def frame_pairs_of_strangers(clips: Sequence[Clip], chance: random.Random, seed: int) -> list[Pair]:
     """Multi-guidance, cross: 20 random frames of every clip, each driven by a random frame of somebody else."""
     people = People(clips)
-    return [
-        _frame_of_stranger(source, people, chance, seed) for source in people.sources for _ in range(PAIRS_PER_CLIP)
-    ]
+    return [p for clip in people.sources for p in _frames_of_strangers([clip], PAIRS_PER_CLIP, people, chance, seed)]
 
 
 def frame_pairs_per_person(clips: Sequence[Clip], chance: random.Random, seed: int) -> list[Pair]:
@@ -57,9 +55,7 @@ def frame_pairs_per_person(clips: Sequence[Clip], chance: random.Random, seed: i
     for clip in people.sources:
         by_person[clip.person].append(clip)
     return [
-        _frame_of_stranger(chance.choice(own), people, chance, seed)
-        for own in by_person.values()
-        for _ in range(PAIRS_PER_PERSON)
+        pair for own in by_person.values() for pair in _frames_of_strangers(own, PAIRS_PER_PERSON, people, chance, seed)
     ]
 
 
@@ -77,7 +73,15 @@ def _whole_self(clip: Clip, seed: int) -> Pair:
     return make_pair("self", clip.clip_id, 0, clip.clip_id, 1, clip.frames - 1, seed)
 
 
-def _frame_of_stranger(source: Clip, people: People, chance: random.Random, seed: int) -> Pair:
-    driver = people.stranger(source, chance)
-    frame, driving = chance.randrange(source.frames), chance.randrange(driver.frames)
-    return make_pair("cross", source.clip_id, frame, driver.clip_id, driving, 1, seed)
+def _frames_of_strangers(
+    own: Sequence[Clip], wanted: int, people: People, chance: random.Random, seed: int
+) -> list[Pair]:
+    """So many different pairs of frames, or all there are, if fewer."""
+    possible = sum(source.frames * driver.frames for source in own for driver in people.strangers(source))
+    pairs: dict[Pair, None] = {}
+    while len(pairs) < min(wanted, possible):
+        source = chance.choice(own)
+        driver = people.stranger(source, chance)
+        frame, driving = chance.randrange(source.frames), chance.randrange(driver.frames)
+        pairs[make_pair("cross", source.clip_id, frame, driver.clip_id, driving, 1, seed)] = None
+    return list(pairs)

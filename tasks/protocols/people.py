@@ -55,13 +55,17 @@ class People:
             )
         return found
 
-    def stranger(self, source: Clip, chance: random.Random) -> Clip:
-        """A clip of another person; each clip is as likely as the others."""
+    def strangers(self, source: Clip) -> list[Clip]:
+        """The clips of other people."""
         slot = source.person, _face(source)
         if slot not in self._others:
             beside = self._together.get(_face(source), set())
             self._others[slot] = [clip for clip in self._pool if clip.person != source.person or _face(clip) in beside]
-        return chance.choice(self._others[slot])
+        return self._others[slot]
+
+    def stranger(self, source: Clip, chance: random.Random) -> Clip:
+        """A clip of another person; each clip is as likely as the others."""
+        return chance.choice(self.strangers(source))
 
 
 def _face(clip: Clip) -> Face:

@@ -1,8 +1,10 @@
 """Pairs: the same for everybody, and never a person with themselves in cross."""
 
+import hashlib
 import random
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from pyarrow import csv
 
 from reenactory.tasks.errors import WrongUseError
-from reenactory.tasks.pairs import Protocol, read_pairs, to_table
+from reenactory.tasks.pairs import Protocol, from_table, make_pair, pairs_sha256, read_pairs, to_table
 from reenactory.tasks.protocols.drawing import draw_pairs
 from reenactory.tasks.protocols.people import Clip
 from reenactory.tasks.rendering import check_pairs
@@ -178,3 +180,39 @@ class TestFacesOfOneName:
         """The column is new: a published pair list stays what it was."""
         with_columns = [clip._replace(start=n * 10, video="v") for n, clip in enumerate(CLIPS)]
         assert draw_pairs(with_columns, "cross", 40, 7) == draw_pairs(CLIPS, "cross", 40, 7)
+
+
+class TestHash:
+    """The same pairs, the same hash: a table can be named by it."""
+
+    pairs = draw_pairs(CLIPS, "cross", 12, 3)
+
+    def test_order_format_metadata_and_seed_are_not_in_it(self, tmp_path: Path) -> None:
+        whole = pairs_sha256(self.pairs)
+        assert pairs_sha256([*reversed(self.pairs), self.pairs[0]]) == whole
+        assert pairs_sha256([pair._replace(seed=9) for pair in self.pairs]) == whole
+        csv.write_csv(to_table(self.pairs, "vox"), tmp_path / "pairs.csv")
+        pq.write_table(to_table(self.pairs, "other", "words"), tmp_path / "pairs.parquet", compression="gzip")
+        assert {pairs_sha256(read_pairs(tmp_path / f"pairs.{kind}").pairs) for kind in ("csv", "parquet")} == {whole}
+
+    def test_every_other_column_is(self) -> None:
+        whole = pairs_sha256(self.pairs)
+        for column, value in enumerate(("p", "self", "c", 99, "c", 99, 99)):
+            fields = list(self.pairs[0])
+            fields[column] = value
+            assert pairs_sha256([type(self.pairs[0])(*fields), *self.pairs[1:]]) != whole
+        assert pairs_sha256(self.pairs[1:]) != whole
+
+    def test_anybody_can_compute_it(self) -> None:
+        """printf '["self-...","self","id0#\\u00e9",0,"id0#\\u00e9",1,9]\\n' | sha256sum"""
+        pair = make_pair("self", "id0#é", 0, "id0#é", 1, 9, 0)
+        line = rf'["{pair.pair_id}","self","id0#\u00e9",0,"id0#\u00e9",1,9]' + "\n"
+        assert pairs_sha256([pair]) == hashlib.sha256(line.encode()).hexdigest()
+
+    def test_how_they_were_drawn_is_believed_while_they_are_those(self) -> None:
+        table = to_table(self.pairs, "vox", "cross, seed 3")
+        assert from_table(table).drawn_by == "cross, seed 3"
+        assert from_table(table.take(list(range(11, -1, -1)))).drawn_by == "cross, seed 3"
+        assert from_table(table.slice(1)).drawn_by == ""
+        both = pa.concat_tables([table, to_table(draw_pairs(CLIPS, "self", 2, 0), "vox", "self, seed 0")])
+        assert from_table(both).drawn_by == ""
