@@ -221,7 +221,7 @@ def evaluate(
     store: StoreOption,
     run: RunOption,
     renders: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             help="Folder of another method's renders: videos PAIR_ID.mp4, or folders PAIR_ID/ of PNG or JPEG."
         ),
@@ -252,7 +252,7 @@ def evaluate(
         {
             "store": store,
             "run": run,
-            "renders": str(renders) if renders else None,
+            "renders": renders,
             "name": name,
             "pairs": str(pairs) if pairs else None,
             "dataset": dataset,
