@@ -1,0 +1,77 @@
+"""Motion descriptors: 73 numbers per frame, seen through windows of 27 frames.
+
+`tasks.face3d.windows` makes the same windows from the dataset's table. There a frame without a face leaves NaN; here
+its place is taken by the nearest frame that has one, as the clip's first and last frame stand in beyond its ends.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reenactory.models.flow3d.config import DESCRIPTOR, MAX_RADIUS
+
+PARTS = {"exp": slice(0, 64), "angles": slice(64, 67), "trans": slice(67, 70), "crop": slice(70, 73)}
+SCALE = 70  # s of the crop part
+
+Descriptors = NDArray[np.float32]  # (T, 73)
+
+
+def descriptors_of(
+    exp: NDArray[np.float32], angles: NDArray[np.float32], trans: NDArray[np.float32], crop: NDArray[np.float32]
+) -> Descriptors:
+    """(T, 64), (T, 3), (T, 3), (T, 3) as one (T, 73), raw values."""
+    return np.concatenate([exp, angles, trans, crop], axis=1).astype(np.float32)
+
+
+def detected(descriptors: Descriptors) -> NDArray[np.bool_]:
+    """(T,): frames with a face, i.e. without NaN."""
+    return np.asarray(np.isfinite(descriptors).all(axis=1))
+
+
+def windows(descriptors: Descriptors, frames: NDArray[np.integer] | None = None) -> NDArray[np.float32]:
+    """Windows around frames of one clip.
+
+    Args:
+        descriptors: (T, 73), NaN in frames without a face.
+        frames: (N,) the middles; None: all T.
+
+    Returns:
+        (N, 73, 27) float32; all NaN where no frame of the clip has a face.
+    """
+    if descriptors.ndim != 2 or descriptors.shape[1] != DESCRIPTOR:
+        raise ValueError(f"expected descriptors (T, {DESCRIPTOR}), got {descriptors.shape}")
+    middles = np.arange(len(descriptors)) if frames is None else np.asarray(frames)
+    around = middles[:, None] + np.arange(-MAX_RADIUS, MAX_RADIUS + 1)
+    nearest = nearest_detected(descriptors)
+    gathered = descriptors[nearest[np.clip(around, 0, len(descriptors) - 1)]]  # (N, 27, 73)
+    return np.ascontiguousarray(gathered.transpose(0, 2, 1))
+
+
+def nearest_detected(descriptors: Descriptors) -> NDArray[np.intp]:
+    """(T,): for each frame the nearest one with a face, the earlier of two; itself where no frame has one."""
+    seen = np.flatnonzero(detected(descriptors))
+    every: NDArray[np.intp] = np.arange(len(descriptors))
+    if not len(seen):
+        return every
+    after = np.searchsorted(seen, every).clip(0, len(seen) - 1)
+    before = (after - 1).clip(0)
+    return np.where(every - seen[before] <= np.abs(seen[after] - every), seen[before], seen[after])
+
+
+def match_scale(driving: Descriptors, source: Descriptors) -> Descriptors:
+    """Driving descriptors with the face's size as in the source (PIRenderer's rule for two people).
+
+    The driving frame most like the source gives the ratio of the crop scales; it multiplies the scale of all.
+
+    Args:
+        driving: (T, 73).
+        source: (1, 73).
+    """
+    seen = detected(driving)
+    if not seen.any():
+        return driving
+    away = np.abs(driving - source)
+    unlike = 0.3 * away[:, PARTS["exp"]].mean(axis=1) + 0.7 * away[:, PARTS["angles"]].mean(axis=1)
+    best = int(np.argmin(np.where(seen, unlike, np.inf)))
+    matched = driving.copy()
+    matched[:, SCALE] *= source[0, SCALE] / driving[best, SCALE]
+    return matched
