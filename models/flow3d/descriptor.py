@@ -42,7 +42,7 @@ def windows(descriptors: Descriptors, frames: NDArray[np.integer] | None = None)
     middles = np.arange(len(descriptors)) if frames is None else np.asarray(frames)
     around = middles[:, None] + np.arange(-MAX_RADIUS, MAX_RADIUS + 1)
     nearest = nearest_detected(descriptors)
-    gathered = descriptors[nearest[np.clip(around, 0, len(descriptors) - 1)]]  # (N, 27, 73)
+    gathered: NDArray[np.float32] = descriptors[nearest[np.clip(around, 0, len(descriptors) - 1)]]  # (N, 27, 73)
     return np.ascontiguousarray(gathered.transpose(0, 2, 1))
 
 
@@ -54,7 +54,8 @@ def nearest_detected(descriptors: Descriptors) -> NDArray[np.intp]:
         return every
     after = np.searchsorted(seen, every).clip(0, len(seen) - 1)
     before = (after - 1).clip(0)
-    return np.where(every - seen[before] <= np.abs(seen[after] - every), seen[before], seen[after])
+    nearest: NDArray[np.intp] = np.where(every - seen[before] <= seen[after] - every, seen[before], seen[after])
+    return nearest
 
 
 def match_scale(driving: Descriptors, source: Descriptors) -> Descriptors:

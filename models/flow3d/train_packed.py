@@ -121,8 +121,9 @@ def _best_device() -> str:
 
 def _say(pulse: Pulse) -> None:
     sys.stderr.write(
-        f"step {pulse.steps_done} of {pulse.steps}: loss {pulse.total:.3f}, {pulse.examples_per_second:.1f} examples/s, "
-        f"waiting {pulse.waiting:.0%}, {pulse.seconds_left / 60:.1f} min left\n"
+        f"step {pulse.steps_done} of {pulse.steps}: loss {pulse.total:.3f}, "
+        f"{pulse.examples_per_second:.1f} examples/s, waiting {pulse.waiting:.0%}, "
+        f"{pulse.seconds_left / 60:.1f} min left\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""The first half of VGG-16 or VGG-19, for perceptual losses: relu1_1, relu2_1, relu3_1, relu4_1, relu5_1."""
+"""VGG-16 or VGG-19 without its last layers, for perceptual losses: relu1_1, relu2_1, relu3_1, relu4_1, relu5_1."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -12,8 +12,6 @@ Layer = tuple[Tensor, Tensor]  # kernel (O, I, 3, 3), bias (O,)
 
 # Convolutions of each block up to relu5_1: the last block gives its first one only.
 BLOCKS: dict[Vgg, tuple[int, ...]] = {"vgg16": (2, 2, 3, 3, 1), "vgg19": (2, 2, 4, 4, 1)}
-WIDTHS = (64, 128, 256, 512, 512)
-LAYERS = len(WIDTHS)
 LEAST_SIDE = 16  # pixels: at relu5_1 one of them is left
 _MEAN = (0.485, 0.456, 0.406)  # of ImageNet, for pictures in [0, 1]
 _DEVIATION = (0.229, 0.224, 0.225)
@@ -65,13 +63,11 @@ class VggFeatures(nn.Module):
 
 
 def check(network: Vgg, layers: Sequence[Layer]) -> None:
-    """ValueError where these are not the kernels of that network."""
-    expected = []
-    inputs = 3
-    for width, count in zip(WIDTHS, BLOCKS[network], strict=True):
-        for _ in range(count):
-            expected.append((width, inputs, 3, 3))
-            inputs = width
+    """ValueError where these are not as many 3x3 kernels, each fed by the one before. Widths are free."""
     got = [tuple(kernel.shape) for kernel, _ in layers]
-    if got != expected:
-        raise ValueError(f"these are not the convolutions of {network}: expected {expected}, got {got}")
+    inputs = [3, *(shape[0] for shape in got[:-1])]
+    chained = all(shape[1:] == (width, 3, 3) for shape, width in zip(got, inputs, strict=True))
+    if len(got) != sum(BLOCKS[network]) or not chained:
+        raise ValueError(
+            f"these are not the convolutions of {network}: expected {sum(BLOCKS[network])} of 3x3, got {got}"
+        )

@@ -10,8 +10,10 @@ import torch
 import torch.nn.functional as F
 
 from reenactory.models.perceptual.losses import gram, perceptual_distance, pyramid, style_distance
-from reenactory.models.perceptual.vgg import BLOCKS, WIDTHS, Layer, Vgg, VggFeatures
+from reenactory.models.perceptual.vgg import BLOCKS, Layer, Vgg, VggFeatures
 from reenactory.models.perceptual.weights import from_lpips, from_torchvision, load_half, save_half
+
+WIDTHS = (64, 128, 256, 512, 512)
 
 
 def random_layers(network: Vgg, seed: int = 0) -> list[Layer]:
