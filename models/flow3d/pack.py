@@ -11,6 +11,7 @@ to the side that will be trained at, and laid out frame by frame:
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -70,7 +71,8 @@ class PackWriter:
             last = self._offsets[-1]
             self._offsets.append((last[0] + sizes[0], last[1] + sizes[1]))
 
-    def close(self) -> None:
+    def close(self, facts: Mapping[str, object] | None = None) -> None:
+        """Args: facts: plain values that say what the pack was made of."""
         for file in self._files.values():
             file.close()
         np.save(self._folder / "offsets.npy", np.array(self._offsets, np.int64))
@@ -81,6 +83,7 @@ class PackWriter:
             "image_px": self._side,
             "codec": "raw" if self._quality is None else "jpeg",
             "jpeg_quality": self._quality,
+            "facts": dict(facts or {}),
             "clips": [asdict(clip) for clip in self._clips],
         }
         unfinished = self._folder / f".tmp-{HEAD}"
@@ -112,6 +115,7 @@ class Pack:
         self.image_px = int(head["image_px"])
         self.codec: Codec = head["codec"]
         self.clips = [PackedClip(**clip) for clip in head["clips"]]
+        self.facts: dict[str, object] = head["facts"]
         self.descriptors: Descriptors = np.load(folder / "descriptors.npy", allow_pickle=False)
         self._offsets = np.load(folder / "offsets.npy", allow_pickle=False)
         self._bytes = [np.memmap(folder / f"{name}.bin", np.uint8, "r") for name in ("frames", "alphas")]

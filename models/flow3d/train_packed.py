@@ -15,12 +15,14 @@ from pathlib import Path
 
 import torch
 
+from reenactory.models.flow3d.checkpoints import Outbox
 from reenactory.models.flow3d.config import ABLATIONS, PRESETS, Flow3dConfig, changed, preset
 from reenactory.models.flow3d.loop import Loop, Pulse, validation_batches
 from reenactory.models.flow3d.pack import Pack
 from reenactory.models.flow3d.packed_source import PackedSource
 from reenactory.models.flow3d.trainer import Trainer
 from reenactory.models.flow3d.validation import Validation
+from reenactory.models.perceptual.vgg import VggFeatures
 from reenactory.models.perceptual.weights import load_half
 
 VGG = "vgg.npz"  # in the pack
@@ -59,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     device = torch.device(chosen.device if chosen.device != "auto" else _best_device())
     pack = Pack(chosen.pack)
     config = configured(chosen, pack)
-    loop = packed_loop(pack, config, chosen.vgg or chosen.pack / VGG, device, Folder(chosen.out))
+    loop = packed_loop(pack, config, load_half(chosen.vgg or chosen.pack / VGG), device, Folder(chosen.out))
     loop.report = _say
     finished = loop.run(chosen.minutes)
     sys.stderr.write(f"{'finished' if finished else 'stopped, to be continued'}: {chosen.out}\n")
@@ -87,18 +89,24 @@ def configured(chosen: argparse.Namespace, pack: Pack) -> Flow3dConfig:
     return config
 
 
-def packed_loop(pack: Pack, config: Flow3dConfig, vgg: Path, device: torch.device, outbox: Folder) -> Loop:
-    """A training of this pack, its files at the top of the outbox."""
+def packed_loop(
+    pack: Pack,
+    config: Flow3dConfig,
+    features: VggFeatures,
+    device: torch.device,
+    outbox: Outbox,
+    folder: str = "training",
+) -> Loop:
+    """A training of this pack, its files in `folder` of the outbox."""
     training = config.training
     source = PackedSource(pack, training.pairs, training.seed, both_directions=training.both_directions)
-    features = load_half(vgg)
     trainer = Trainer(config, features, device, source.statistics())
     validation = None
     if any(clip.held_out for clip in pack.clips):
         held_out = PackedSource(pack, training.pairs, 0, held_out=True, both_directions=False)
         batches = validation_batches(held_out, training.validation_pairs, training.pairs)
         validation = Validation(batches, trainer.objective.vgg, device)
-    return Loop(trainer, source, outbox, "training", validation)
+    return Loop(trainer, source, outbox, folder, validation)
 
 
 def _parser() -> argparse.ArgumentParser:

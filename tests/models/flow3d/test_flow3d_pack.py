@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faces import PEOPLE, painted, write_pack
+from painted_faces import PEOPLE, painted, write_pack
 
 from reenactory.models.flow3d.descriptor import descriptors_of, match_scale, nearest_detected, windows
 from reenactory.models.flow3d.examples import Batch

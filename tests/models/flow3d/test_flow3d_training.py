@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from faces import short, thin_vgg, write_pack
+from painted_faces import short, thin_vgg, write_pack
 
 from reenactory.models.flow3d import train_packed
 from reenactory.models.flow3d.checkpoints import OtherTrainingError, read_pointer
@@ -29,7 +29,7 @@ from reenactory.models.flow3d.trainer import Trainer, rate_at
 from reenactory.models.flow3d.validation import Validation, psnr
 from reenactory.models.flow3d.weights import load_weights
 from reenactory.models.perceptual.losses import perceptual_distance, pyramid, style_distance
-from reenactory.models.perceptual.weights import save_half
+from reenactory.models.perceptual.weights import load_half, save_half
 
 CPU = torch.device("cpu")
 
@@ -52,7 +52,7 @@ def examples(pack: Pack) -> Examples:
 
 
 def loop_in(folder: Path, pack: Pack, vgg_file: Path, config: Flow3dConfig) -> Loop:
-    return packed_loop(pack, config, vgg_file, CPU, Folder(folder))
+    return packed_loop(pack, config, load_half(vgg_file), CPU, Folder(folder))
 
 
 def test_every_term_follows_its_equation(examples: Examples) -> None:
@@ -83,8 +83,8 @@ def test_every_term_follows_its_equation(examples: Examples) -> None:
     }
     assert set(terms) == {*expected, "total"}
     for name, value in expected.items():
-        assert float(terms[name]) == pytest.approx(float(value), rel=1e-4), name
-    assert float(terms["total"]) == pytest.approx(sum(float(value) for value in expected.values()), rel=1e-4)
+        assert terms[name].item() == pytest.approx(value.item(), rel=1e-4), name
+    assert float(terms["total"]) == pytest.approx(sum(value.item() for value in expected.values()), rel=1e-4)
 
 
 def test_phase_one_paints_on_true_faces_and_leaves_the_refiner_alone(examples: Examples) -> None:
@@ -181,18 +181,18 @@ def test_clipping_bounds_the_gradient_and_reports_it_before(pack: Pack) -> None:
 
 
 def test_the_loss_falls(pack: Pack) -> None:
-    source = PackedSource(pack, 2)
-    trainer = Trainer(short(first=30, second=30), thin_vgg(), CPU, source.statistics())
+    source = PackedSource(pack, 1)
+    trainer = Trainer(short(first=16, second=12), thin_vgg(), CPU, source.statistics())
     totals = {1: [], 2: []}  # type: dict[int, list[float]]
     while not trainer.finished:
         totals[trainer.phase].append(float(trainer.step(source.batch(trainer.steps_done))["total"]))
     for phase, values in totals.items():
-        assert np.mean(values[-5:]) < 0.8 * np.mean(values[:3]), (phase, values)
+        assert np.mean(values[-3:]) < 0.9 * np.mean(values[:3]), (phase, values)
 
 
-@pytest.mark.parametrize("stop", [2, 3, 5])
+@pytest.mark.parametrize("stop", [2, 4, 6])
 def test_interrupted_is_uninterrupted_bit_by_bit(tmp_path: Path, pack: Pack, vgg_file: Path, stop: int) -> None:
-    """Stopped inside phase 1, at its last step and inside phase 2; the third is also killed after its last checkpoint."""
+    """Killed one step after a checkpoint: inside phase 1, at the turn of the phases, and before the last step."""
     config = short()
     calm = loop_in(tmp_path / "calm", pack, vgg_file, config)
     assert calm.run()
