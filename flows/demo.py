@@ -15,7 +15,7 @@ from reenactory.flows.render import RenderRequest, render
 from reenactory.infra.ray_session import keep_ray
 from reenactory.infra.store import open_store
 from reenactory.infra.summary import Summary, merge
-from reenactory.models.weights import catalogue, locate
+from reenactory.models.weights import fetchable, locate
 from reenactory.tasks.presets import Preset
 
 RUN = "demo"
@@ -33,7 +33,7 @@ class DemoResult(NamedTuple):
 
 def demo(out: Path, workers: int | None, frames: int) -> DemoResult:
     """Run everything; a second time everything comes from the store. Returns the merged summary and where to look."""
-    fetch_models([name for name in catalogue() if name not in UNUSED_WEIGHTS])
+    fetch_models([name for name in fetchable() if name not in UNUSED_WEIGHTS])
     store = str(out / "store")
     videos = _videos(out / "videos")
     with keep_ray():

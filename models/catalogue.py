@@ -53,10 +53,19 @@ class CatalogueEntry:
     what: str
     licence: str
     commercial: bool  # False where commercial use is forbidden or not known to be allowed
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    bytes: Annotated[int, Field(gt=0)]
+    sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]  # "" of a file that only the user can bring
+    bytes: Annotated[int, Field(ge=0)]
     kind: Literal["weights", "clip"]
     sources: tuple[Source, ...] = ()
+
+    @property
+    def user_supplied(self) -> bool:
+        """Whether nobody may hand the file out: the user names their own, and whatever it is, its sha256 counts."""
+        return not self.sha256
+
+    def __post_init__(self) -> None:
+        if self.user_supplied and self.sources:
+            raise ValueError("a file with sources needs its sha256")
 
 
 def catalogue() -> dict[str, CatalogueEntry]:

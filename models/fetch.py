@@ -109,6 +109,8 @@ def _present(entry: CatalogueEntry, given: dict[str, Path]) -> FetchResult | Non
         if not given[entry.name].is_file():
             raise WeightMissing(f"{entry.name}: the file {given[entry.name]} that you named does not exist")
         return FetchResult(entry.name, given[entry.name], "override", "", 0.0)
+    if entry.user_supplied:
+        return None
     path = cached_path(entry)
     if path.is_file() and not is_pinned(entry, path):
         remove(path)

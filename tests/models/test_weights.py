@@ -281,6 +281,35 @@ def test_users_own_file_wins_and_enters_the_key(
         weights.locate("net")
 
 
+def test_a_file_that_only_the_user_can_bring(
+    index: LocalIndex, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gated = CatalogueEntry("gated", "gated.pth", "a gated network", "on request", False, "", 0, "weights")
+    pin(monkeypatch, gated)
+    in_the_way = cached_path(gated)
+    in_the_way.parent.mkdir(parents=True, exist_ok=True)
+    in_the_way.write_bytes(b"copied into the cache by hand")
+    calls = (
+        weights.locate,
+        weights.sha256_of,
+        lambda name: weights.fetch([name]),
+        lambda name: weights.require([name]),
+    )
+    for call in calls:
+        with pytest.raises(weights.WeightMissing, match="from their authors") as caught:
+            call("gated")
+        assert "--weights gated=" in str(caught.value) and "models fetch" not in str(caught.value)
+    assert in_the_way.is_file()
+    assert weights.fetch() == [] and weights.verify() == []
+
+    own = tmp_path / "mine.pth"
+    own.write_bytes(b"mine")
+    monkeypatch.setenv("REENACTORY_WEIGHTS", weights.overrides_text({"gated": own}))
+    assert weights.locate("gated") == own
+    assert weights.sha256_of("gated") == hashlib.sha256(b"mine").hexdigest()
+    assert [result.status for result in weights.verify()] == ["override"]
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
@@ -359,8 +388,10 @@ def test_malformed_catalogue_is_refused(tmp_path: Path, change: tuple[str, str])
 
 def test_catalogue_is_complete() -> None:
     entries = weights.catalogue()
-    assert len({entry.sha256 for entry in entries.values()}) == len(entries)
-    for pinned in entries.values():
+    fetched = [entry for entry in entries.values() if not entry.user_supplied]
+    assert [entry.name for entry in fetched] == weights.fetchable()
+    assert len({entry.sha256 for entry in fetched}) == len(fetched)
+    for pinned in fetched:
         assert any(isinstance(source, PackageSource) for source in pinned.sources), pinned.name
     assert {name for name, pinned in entries.items() if pinned.kind == "clip"} == {
         "demo_woman",
