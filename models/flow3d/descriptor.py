@@ -4,6 +4,8 @@
 its place is taken by the nearest frame that has one, as the clip's first and last frame stand in beyond its ends.
 """
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,7 @@ PARTS = {"exp": slice(0, 64), "angles": slice(64, 67), "trans": slice(67, 70), "
 SCALE = 70  # s of the crop part
 
 Descriptors = NDArray[np.float32]  # (T, 73)
+Control = Literal["all", "expression", "pose"]
 
 
 def descriptors_of(
@@ -56,6 +59,17 @@ def nearest_detected(descriptors: Descriptors) -> NDArray[np.intp]:
     before = (after - 1).clip(0)
     nearest: NDArray[np.intp] = np.where(every - seen[before] <= seen[after] - every, seen[before], seen[after])
     return nearest
+
+
+def controlled(driving: Descriptors, source: Descriptors, control: Control) -> Descriptors:
+    """Driving descriptors (T, 73) of which only a part drives; the rest is the source's (1, 73). NaN rows stay NaN."""
+    if control == "all":
+        return driving
+    mixed = np.where(detected(driving)[:, None], source, np.nan).astype(np.float32)
+    kept = [PARTS["exp"]] if control == "expression" else [PARTS[part] for part in ("angles", "trans", "crop")]
+    for part in kept:
+        mixed[:, part] = driving[:, part]
+    return mixed
 
 
 def match_scale(driving: Descriptors, source: Descriptors) -> Descriptors:

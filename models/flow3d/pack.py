@@ -5,12 +5,13 @@ to the side that will be trained at, and laid out frame by frame:
 
     pack.json         format, side, codec, clips with identity and split; written last: without it there is no pack
     frames.bin        one frame after the other: raw RGB, or JPEG (4:4:4)
-    alphas.bin        likewise: raw, or PNG
+    alphas.bin        likewise: raw, or deflated (not PNG: once decord is loaded, OpenCV cannot read PNG any more)
     offsets.npy       (N + 1, 2) int64: where each frame and alpha begins
     descriptors.npy   (N, 73) float32, NaN in frames without a face
 """
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from reenactory.models.flow3d.descriptor import Descriptors
 
 FORMAT = 1
 HEAD = "pack.json"
+DEFLATE_LEVEL = 6
 Codec = Literal["raw", "jpeg"]
 Bytes = NDArray[np.uint8]
 
@@ -93,10 +95,10 @@ class PackWriter:
     def _encoded(self, picture: Bytes) -> bytes:
         if self._quality is None:
             return picture.tobytes()
+        if picture.ndim == 2:
+            return zlib.compress(picture.tobytes(), DEFLATE_LEVEL)
         import cv2
 
-        if picture.ndim == 2:
-            return bytes(cv2.imencode(".png", picture)[1])
         options = [cv2.IMWRITE_JPEG_QUALITY, self._quality]
         options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
         return bytes(cv2.imencode(".jpg", picture[..., ::-1], options)[1])
@@ -133,14 +135,17 @@ class Pack:
 
     def _picture(self, kind: int, number: int) -> Bytes:
         data = self._bytes[kind][self._offsets[number, kind] : self._offsets[number + 1, kind]]
+        shape = (self.image_px, self.image_px, 3) if kind == 0 else (self.image_px, self.image_px)
         if self.codec == "raw":
-            return data.reshape(self.image_px, self.image_px, *([3] if kind == 0 else []))
+            return data.reshape(shape)
+        if kind == 1:
+            return np.frombuffer(zlib.decompress(data.tobytes()), np.uint8).reshape(shape)
         import cv2
 
-        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR if kind == 0 else cv2.IMREAD_GRAYSCALE)
+        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
         if decoded is None:
-            raise ValueError(f"picture {number} of the pack cannot be decoded: its files were damaged or cut off")
-        return np.asarray(decoded[..., ::-1] if kind == 0 else decoded, np.uint8)
+            raise ValueError(f"frame {number} of the pack cannot be decoded: its files were damaged or cut off")
+        return np.asarray(decoded[..., ::-1], np.uint8)
 
 
 def _scaled(picture: Bytes, side: int) -> Bytes:

@@ -72,7 +72,11 @@ class WarpingNetwork(nn.Module):
         Returns:
             Backward flow in voxels, (B, 3, D, S/4, S/4) in order x, y, z; (B, 2, S/4, S/4) with `flow_dim` 2.
         """
-        x = self.lift(image)
+        return self.flow(self.lift(image), code)
+
+    def flow(self, lifted: Tensor, code: Tensor) -> Tensor:
+        """As `forward`, from the lifted picture, which does not change while one source is animated."""
+        x = lifted
         if self.dims == 2:
             x = x.flatten(1, 2)
         skips = []
