@@ -105,7 +105,7 @@ class TrainingConfig:
     phase_2: PhaseConfig = field(default_factory=PhaseConfig)  # everything
     betas: tuple[float, float] = (0.5, 0.999)
     clip_norm: float | None = None  # of the gradient over all parameters; None: as the paper, unbounded
-    ema_decay: float = 0.99778  # of the weights that are validated and rendered with
+    ema_decay: float = 0.99778  # of the weights that are validated and rendered with; less in the first steps
     precision: Precision = "float32"  # on CUDA only; on the CPU always float32
     channels_last: bool = False  # of the 2D convolutions
     threads: int = 2  # that read and decode ahead of the device
@@ -155,7 +155,6 @@ PRESETS: dict[str, Flow3dConfig] = {
             phase_2=PhaseConfig(40_000),
             precision="bfloat16",
             channels_last=True,
-            clip_norm=100.0,
         ),
     ),
     "tiny": Flow3dConfig(

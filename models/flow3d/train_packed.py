@@ -22,6 +22,7 @@ from reenactory.models.flow3d.pack import Pack
 from reenactory.models.flow3d.packed_source import PackedSource
 from reenactory.models.flow3d.trainer import Trainer
 from reenactory.models.flow3d.validation import Validation
+from reenactory.models.flow3d.weights import load_weights
 from reenactory.models.perceptual.vgg import VggFeatures
 from reenactory.models.perceptual.weights import load_half
 
@@ -63,6 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
     config = configured(chosen, pack)
     loop = packed_loop(pack, config, load_half(chosen.vgg or chosen.pack / VGG), device, Folder(chosen.out))
     loop.report = _say
+    if chosen.start is not None:
+        start_from(loop.trainer, chosen.start)
     finished = loop.run(chosen.minutes)
     sys.stderr.write(f"{'finished' if finished else 'stopped, to be continued'}: {chosen.out}\n")
     return 0
@@ -109,6 +112,19 @@ def packed_loop(
     return Loop(trainer, source, outbox, folder, validation)
 
 
+def start_from(trainer: Trainer, weights: Path) -> None:
+    """Begin with trained weights in place of the first ones; a checkpoint, where there is one, goes before them.
+
+    Raises:
+        ValueError: they belong to a network of other sizes.
+    """
+    network, config, _ = load_weights(weights, trainer.device)
+    if config.network != trainer.config.network:
+        raise ValueError(f"{weights} holds another network: {config.network}, not {trainer.config.network}")
+    trainer.network.load_state_dict(network.state_dict())
+    trainer.averaged.load_state_dict(network.state_dict())
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pack", type=Path)
@@ -117,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ablation", choices=sorted(ABLATIONS), action="append", default=[])
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=JSON")
     parser.add_argument("--minutes", type=float, help="stop after so long, with a checkpoint; default: the schedule")
+    parser.add_argument("--start", type=Path, help="weights to begin with, where there is no checkpoint")
     parser.add_argument("--vgg", type=Path, help=f"default: {VGG} in the pack")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1, help="of torch's operators on the CPU")

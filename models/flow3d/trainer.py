@@ -14,6 +14,9 @@ from reenactory.models.perceptual.vgg import VggFeatures
 
 Reduce = Callable[[list[Tensor]], None]  # averages gradients over processes, in place
 
+# The average begins short and lengthens: at a fixed decay of 0.99778 it is three quarters first noise after 150 steps.
+EMA_START = 9
+
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -100,7 +103,8 @@ class Trainer:
     def _average(self) -> None:
         pairs = zip(self.averaged.parameters(), self.network.parameters(), strict=True)
         averaged, current = zip(*pairs, strict=True)
-        torch._foreach_lerp_(list(averaged), list(current), 1 - self.config.training.ema_decay)
+        decay = min(self.config.training.ema_decay, self.steps_done / (self.steps_done + EMA_START))
+        torch._foreach_lerp_(list(averaged), list(current), 1 - decay)
 
     def state_dict(self) -> dict[str, object]:
         """Everything that decides the steps to come, as tensors and plain values."""

@@ -13,9 +13,9 @@ FORMAT = "reenactory flow3d 1"
 
 def weights_bytes(network: Flow3d, config: Flow3dConfig, facts: dict[str, object]) -> bytes:
     """Args: facts: plain values that say where the weights come from (steps, perceptual network, scores)."""
-    state = {name: value.detach().cpu().half() for name, value in network.state_dict().items()}
+    state = {name: value.detach().cpu().half() for name, value in network.named_parameters()}
     # The statistics of descriptors go through whole: tx and ty are near 100, where float16 has steps of 0.06.
-    state |= {name: value.detach().cpu() for name, value in network.state_dict().items() if name.startswith("mapping.")}
+    state |= {name: value.cpu() for name, value in network.named_buffers()}
     sink = io.BytesIO()
     torch.save({"format": FORMAT, "config": config.as_dict(), "facts": facts, "state": state}, sink)
     return sink.getvalue()

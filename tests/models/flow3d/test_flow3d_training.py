@@ -162,11 +162,11 @@ def test_rates_and_phases_follow_the_schedule(pack: Pack) -> None:
 
 def test_averaged_weights_follow_slowly(pack: Pack) -> None:
     source = PackedSource(pack, 1)
-    trainer = Trainer(short({"training": {"ema_decay": 0.9}}), thin_vgg(), CPU)
+    trainer = Trainer(short({"training": {"ema_decay": 0.2}}), thin_vgg(), CPU)
     expected = trainer.network.decoder.out.weight.detach().clone()  # type: ignore[union-attr, operator]
-    for number in range(3):
+    for number, decay in enumerate((1 / 10, 2 / 11, 0.2)):  # short at first, then as configured
         trainer.step(source.batch(number))
-        expected = 0.9 * expected + 0.1 * trainer.network.decoder.out.weight.detach()  # type: ignore[union-attr, operator]
+        expected = decay * expected + (1 - decay) * trainer.network.decoder.out.weight.detach()  # type: ignore[union-attr, operator]
     assert torch.allclose(trainer.averaged.decoder.out.weight, expected, atol=1e-7)  # type: ignore[arg-type]
 
 
@@ -338,6 +338,40 @@ def test_a_machine_with_torch_and_numpy_is_enough(tmp_path: Path, vgg_file: Path
     network, _, facts = load_weights(tmp_path / "out/training/weights.pt", CPU)
     assert facts["steps_done"] == 4
     assert all(torch.isfinite(value).all() for value in network.state_dict().values())
+
+
+def test_a_training_can_begin_with_trained_weights(tmp_path: Path, pack: Pack, vgg_file: Path) -> None:
+    loop_in(tmp_path, pack, vgg_file, short()).run(minutes=0)
+    weights = tmp_path / "training/weights.pt"
+    trainer = loop_in(tmp_path / "new", pack, vgg_file, short()).trainer
+    train_packed.start_from(trainer, weights)
+    trained, _, _ = load_weights(weights, CPU)
+    for network in (trainer.network, trainer.averaged):
+        assert all(torch.equal(value, trained.state_dict()[name]) for name, value in network.state_dict().items())
+    other = Trainer(short({"network": {"hole_mask": False}}), thin_vgg(), CPU)
+    with pytest.raises(ValueError, match="holds another network"):
+        train_packed.start_from(other, weights)
+
+
+GRADIENTS = """
+import sys, torch
+from reenactory.models.flow3d.trainer import average_gradients
+rank = int(sys.argv[1])
+torch.distributed.init_process_group("gloo", init_method=f"file://{sys.argv[2]}", rank=rank, world_size=2)
+gradients = [torch.full((2, 3), float(rank)), torch.arange(4.0) * (rank + 1)]
+average_gradients(gradients)
+assert gradients[0].eq(0.5).all(), gradients
+assert gradients[1].tolist() == [0.0, 1.5, 3.0, 4.5], gradients
+torch.distributed.destroy_process_group()
+"""
+
+
+def test_processes_average_their_gradients(tmp_path: Path) -> None:
+    commands = [[sys.executable, "-c", GRADIENTS, str(rank), str(tmp_path / "meeting")] for rank in range(2)]
+    running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]
+    for process in running:
+        _, complaint = process.communicate(timeout=120)
+        assert process.returncode == 0, complaint
 
 
 def test_a_preset_of_another_side_than_the_pack_is_refused(tmp_path: Path, pack: Pack, vgg_file: Path) -> None:
