@@ -19,6 +19,7 @@ class Plan:
 
     videos: int
     workers: int
+    empty: int = 0  # of the videos: files without a byte, that are rejected without any work
     cached: Counter[str] = field(default_factory=Counter)
     to_compute: Counter[str] = field(default_factory=Counter)
     frames: Counter[str] = field(default_factory=Counter)  # still to compute
@@ -50,6 +51,9 @@ def plan_videos(jobs: Preprocessing, sources: Iterable[Source], index: RecordInd
 
 
 def _count_video(made: Plan, jobs: Preprocessing, source: Source, index: RecordIndex) -> None:
+    if not source.size_bytes:
+        made.empty += 1
+        return
     chains = [jobs.video_chain(source)]
     while chains:
         chain = chains.pop()

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from reenactory.infra.index import RecordIndex
 from reenactory.models.renderers.protocol import RendererCard
+from reenactory.tasks.crop_mode import require_one_mode
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.pairs import Pair
 from reenactory.tasks.render import Params
@@ -28,7 +29,7 @@ def check_pairs(pairs: Sequence[Pair], clips: Mapping[str, ClipRow]) -> None:
     """Every clip that is named must be there, and long enough.
 
     Raises:
-        WrongUseError: with the first few that are not.
+        WrongUseError: with the first few that are not, or where they are of both crop modes.
     """
     named = {clip for pair in pairs for clip in (pair.source_clip, pair.driving_clip)}
     unknown = sorted(named - set(clips))
@@ -40,6 +41,7 @@ def check_pairs(pairs: Sequence[Pair], clips: Mapping[str, ClipRow]) -> None:
             raise WrongUseError(f"pair {pair.pair_id} names frames beyond the end of its clips")
         if min(pair.source_frame, pair.driving_start, pair.driving_count - 1) < 0:
             raise WrongUseError(f"pair {pair.pair_id} names a frame before the start of its clips, or drives none")
+    require_one_mode(clips[name] for name in sorted(named))
 
 
 @dataclass(frozen=True)
