@@ -253,6 +253,7 @@ def train(
     preset: Annotated[str | None, typer.Option(help="paper, small or tiny; over the file's.")] = None,
     held_out: Annotated[list[str] | None, typer.Option(help="An identity to validate on (repeatable).")] = None,
     device: DeviceOption = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Ray Train workers; 0 = in this process.")] = 0,
     minutes: Annotated[float | None, typer.Option(help="Stop after so long, with a checkpoint.")] = None,
     pack: Annotated[
         Path | None, typer.Option(help="Only write the training data into this folder, for another machine.")
@@ -275,6 +276,7 @@ def train(
             "preset": preset,
             "held_out": held_out or [],
             "device": device,
+            "workers": workers,
             "minutes": minutes,
             "pack": pack,
             "jpeg_quality": jpeg_quality,

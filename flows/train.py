@@ -1,8 +1,11 @@
 """A dataset in, weights of a re-enactment network out: pack, then train; the same command goes on where it stopped."""
 
+import shutil
 import time
 import tomllib
+from functools import partial
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
@@ -38,6 +41,9 @@ class TrainRequest(BaseModel):
     preset: str | None = Field(default=None, description="paper, small or tiny; over the file's.")
     held_out: list[str] = Field(default=[], description="Identities to validate on. Default: split test, or one in 8.")
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$", description="auto takes a GPU where there is one.")
+    workers: int = Field(
+        default=0, ge=0, description="Ray Train workers, each with its own batches; 0 = in this process."
+    )
     minutes: float | None = Field(default=None, gt=0, description="Stop after so long, with a checkpoint.")
     pack: Path | None = Field(default=None, description="Only write the pack and the VGG features into this folder.")
     jpeg_quality: int = Field(
@@ -79,30 +85,32 @@ def train(request: TrainRequest) -> Summary:
     held_out = held_out_people(rows, request.held_out)
     quality = request.jpeg_quality or None
     tally = TrainingTally(f"train {request.name}")
+    tally.estimate = float(sum(int(str(row["frame_count"])) for row in rows))
     with shown(tally):
-        folder = request.pack or _pack_cache() / pack_key(rows, held_out, config.network.image_px, quality)
-        if request.pack is not None or not (folder / "pack.json").is_file():
-            tally.estimate = float(sum(int(str(row["frame_count"])) for row in rows))
-            write_pack(
-                store, rows, held_out, folder, config.network.image_px, quality, lambda frames: tally.end("", frames)
-            )
         if request.pack is not None:
+            folder = request.pack
+            write_pack(store, rows, held_out, folder, config.network.image_px, quality, partial(tally.end, "pack"))
             from reenactory.models.flow3d.train_packed import VGG
             from reenactory.models.perceptual.weights import save_half
 
             save_half(perceptual_network(), folder / VGG)
             frames = sum(int(str(row["frame_count"])) for row in rows)
             return _summary(request, len(rows), len(rows), frames, began, {"pack": str(folder)})
-        loop = _loop(request, config, folder, store)
 
         def report(pulse: "Pulse") -> None:
             tally.pulse = pulse
             tally.estimate, tally.finished = pulse.steps, pulse.steps_done
 
-        loop.report = report
-        loop.run(request.minutes)
-    done = loop.trainer.steps_done
-    outputs = {"training": f"{store.uri}/{loop.folder}"}
+        if request.workers:
+            from reenactory.flows.train_workers import train_on_ray
+
+            done = train_on_ray(request, report)
+        else:
+            loop = make_loop(request)
+            loop.report = report
+            loop.run(request.minutes)
+            done = loop.trainer.steps_done
+    outputs = {"training": f"{store.uri}/{training_folder(request)}"}
     summary = _summary(request, config.training.steps, done, done * config.training.pairs, began, outputs)
     write_summary(store, summary)
     return summary
@@ -151,18 +159,43 @@ def _perceptual_name() -> str:
     return BROUGHT
 
 
-def _loop(request: TrainRequest, config: Flow3dConfig, folder: Path, store: Store) -> "Loop":
+def make_loop(request: TrainRequest, rank: int = 0, processes: int = 1) -> "Loop":
+    """The training of one process, with its pack in this machine's cache."""
     import torch
 
     from reenactory.models.flow3d.pack import Pack
     from reenactory.models.flow3d.train_packed import packed_loop
 
     torch.set_num_threads(Settings().threads)
-    device = torch.device(_device(request.device))
-    return packed_loop(Pack(folder), config, perceptual_network(), device, store, run_path(request.name, "training"))
+    config, store = configured(request), open_store(request.store)
+    pack = Pack(cached_pack(request, config, store))
+    device = torch.device(training_device(request.device))
+    folder = training_folder(request)
+    return packed_loop(pack, config, perceptual_network(), device, store, folder, rank, processes)
 
 
-def _device(wanted: str) -> str:
+def training_folder(request: TrainRequest) -> str:
+    return run_path(request.name, "training")
+
+
+def cached_pack(request: TrainRequest, config: Flow3dConfig, store: Store) -> Path:
+    """The dataset's pack in the cache, made where it is not there; under its name only once it is whole."""
+    rows = usable(read_clips(store, request.dataset).to_pylist())
+    held_out = held_out_people(rows, request.held_out)
+    side, quality = config.network.image_px, request.jpeg_quality or None
+    folder = Settings().cache_folder / "packs" / pack_key(rows, held_out, side, quality)
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(mkdtemp(prefix=".tmp-", dir=folder.parent))
+        write_pack(store, rows, held_out, unfinished, side, quality)
+        try:
+            unfinished.rename(folder)
+        except OSError:  # another process was quicker; its pack has the same bytes
+            shutil.rmtree(unfinished)
+    return folder
+
+
+def training_device(wanted: str) -> str:
     """Training needs torch alone, so the other libraries' builds do not matter here."""
     import torch
 
@@ -171,10 +204,6 @@ def _device(wanted: str) -> str:
     if not torch.cuda.is_available():
         raise WrongUseError("--device cuda: this torch sees no CUDA device; --device cpu runs everywhere")
     return "cuda"
-
-
-def _pack_cache() -> Path:
-    return Settings().cache_folder / "packs"
 
 
 def _summary(

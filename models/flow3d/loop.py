@@ -45,6 +45,7 @@ class Loop:
     report: Callable[[Pulse], None] = lambda pulse: None
     main: bool = True
     processes: int = 1
+    agree: Callable[[bool], bool] = lambda stop: stop  # several processes stop at the same step or wait for ever
     _lines: list[Line] = field(default_factory=list)
     _best: float = float("inf")
 
@@ -72,7 +73,7 @@ class Loop:
                 if time.monotonic() - saved > 60 * training.checkpoint_minutes:
                     self._save()
                     saved = time.monotonic()
-                if minutes is not None and time.monotonic() - began > 60 * minutes:
+                if minutes is not None and self.agree(time.monotonic() - began > 60 * minutes):
                     break
         finally:
             ahead.close()  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ from reenactory.models.flow3d.config import ABLATIONS, PRESETS, Flow3dConfig, ch
 from reenactory.models.flow3d.loop import Loop, Pulse, validation_batches
 from reenactory.models.flow3d.pack import Pack
 from reenactory.models.flow3d.packed_source import PackedSource
-from reenactory.models.flow3d.trainer import Trainer
+from reenactory.models.flow3d.trainer import Trainer, any_process, average_gradients
 from reenactory.models.flow3d.validation import Validation
 from reenactory.models.flow3d.weights import load_weights
 from reenactory.models.perceptual.vgg import VggFeatures
@@ -99,17 +99,27 @@ def packed_loop(
     device: torch.device,
     outbox: Outbox,
     folder: str = "training",
+    rank: int = 0,
+    processes: int = 1,
 ) -> Loop:
-    """A training of this pack, its files in `folder` of the outbox."""
+    """A training of this pack, its files in `folder` of the outbox.
+
+    With several processes (in torch's default group) each draws batches of its own and gradients are averaged: a step
+    sees `processes` times as many examples.
+    """
     training = config.training
-    source = PackedSource(pack, training.pairs, training.seed, both_directions=training.both_directions)
-    trainer = Trainer(config, features, device, source.statistics())
+    several = processes > 1
+    source = PackedSource(pack, training.pairs, training.seed, both_directions=training.both_directions, rank=rank)
+    trainer = Trainer(config, features, device, source.statistics(), average_gradients if several else None)
     validation = None
     if any(clip.held_out for clip in pack.clips):
         held_out = PackedSource(pack, training.pairs, 0, held_out=True, both_directions=False)
         batches = validation_batches(held_out, training.validation_pairs, training.pairs)
         validation = Validation(batches, trainer.objective.vgg, device)
-    return Loop(trainer, source, outbox, folder, validation)
+    loop = Loop(trainer, source, outbox, folder, validation, main=rank == 0, processes=processes)
+    if several:
+        loop.agree = any_process
+    return loop
 
 
 def start_from(trainer: Trainer, weights: Path) -> None:

@@ -143,6 +143,13 @@ def rate_at(phase: PhaseConfig, step: int) -> float:
     return phase.learning_rate if step < phase.drop_at * phase.steps else phase.learning_rate / phase.drop_by
 
 
+def any_process(wish: bool) -> bool:
+    """Whether one of the processes of torch's default group wishes so; the same answer in all of them."""
+    votes = torch.tensor([float(wish)])
+    torch.distributed.all_reduce(votes)
+    return bool(votes.item())
+
+
 def average_gradients(gradients: Iterable[Tensor]) -> None:
     """Mean over the processes of torch's default group, in one message."""
     listed = list(gradients)

@@ -10,17 +10,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from painted_faces import PEOPLE, painted, thin_vgg
 
 from reenactory.flows import cli
-from reenactory.flows.train import TrainRequest, configured, train
+from reenactory.flows.train import TrainRequest, cached_pack, configured, make_loop, train
 from reenactory.infra.keys import digest
 from reenactory.infra.records import Record, write_artefact
 from reenactory.infra.store import Store, open_store
 from reenactory.infra.video import write_video
 from reenactory.models.flow3d.config import PRESETS
 from reenactory.models.flow3d.descriptor import windows
+from reenactory.models.flow3d.examples import Batch, Statistics
+from reenactory.models.flow3d.loop import Loop
+from reenactory.models.flow3d.network import initialised
 from reenactory.models.flow3d.pack import Pack
+from reenactory.models.flow3d.packed_source import PackedSource
 from reenactory.models.weights import overrides_text
 from reenactory.tasks import face3d
 from reenactory.tasks.dataset import CLIPS, read_clips, write_shard
@@ -196,3 +201,43 @@ def test_a_wrong_configuration_is_wrong_use(tmp_path: Path, text: str, complaint
     file.write_text(text)
     with pytest.raises(ValueError, match=complaint):
         configured(TrainRequest(store="s", dataset="d", config=file))
+
+
+class Joined:
+    """The batches of two processes as one: what they train on together."""
+
+    def __init__(self, pack: Pack) -> None:
+        self._parts = [PackedSource(pack, 1, rank=rank) for rank in range(2)]
+
+    def batch(self, number: int) -> Batch:
+        one, other = (part.batch(number) for part in self._parts)
+        return Batch(*(np.concatenate(both) for both in zip(one, other, strict=True)))
+
+    def statistics(self) -> Statistics:
+        return self._parts[0].statistics()
+
+
+def test_two_ray_workers_train_as_one_process_on_both_their_batches(
+    store: Store, tmp_path: Path, small_vgg: None
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(CONFIG.replace("phase_2 = { steps = 1 }", "phase_2 = { steps = 0 }"))
+    asked = {"store": store.uri, "dataset": "d", "config": config, "held_out": ["dot"], "device": "cpu"}
+    summary = train(TrainRequest.model_validate({**asked, "name": "two", "workers": 2}))
+    assert summary.done == 1
+    assert store.exists("runs/two/training/weights.pt")
+    alone = make_loop(TrainRequest.model_validate({**asked, "name": "one"}))
+    pack = Pack(cached_pack(TrainRequest.model_validate(asked), alone.trainer.config, store))
+    alone.trainer.step(Joined(pack).batch(0))
+    path = store.local_path("runs/two/training/checkpoint-00000001.pt", tmp_path)
+    together = torch.load(path, weights_only=True)["network"]
+    mine = alone.trainer.network.state_dict()
+    # Adam's first step is the gradient's sign: only where that is next to nought may rounding turn it.
+    away = torch.cat([(mine[name] - together[name]).abs().flatten() for name in mine])
+    assert (away > 1e-6).float().mean() < 0.01
+    moved = torch.cat([(mine[name] - initial).abs().flatten() for name, initial in initial_state(alone).items()])
+    assert (moved > 5e-5).float().mean() > 0.1
+
+
+def initial_state(loop: Loop) -> dict[str, torch.Tensor]:
+    return dict(initialised(loop.trainer.config.network, loop.trainer.config.training.seed).named_parameters())
