@@ -217,6 +217,7 @@ class Joined:
         return self._parts[0].statistics()
 
 
+@pytest.mark.slow
 def test_two_ray_workers_train_as_one_process_on_both_their_batches(
     store: Store, tmp_path: Path, small_vgg: None
 ) -> None:
