@@ -3,12 +3,14 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from reenactory.models.flow3d.config import Norm
+
 CONVOLUTION: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: dict[int, type[nn.ConvTranspose2d] | type[nn.ConvTranspose3d]] = {
     2: nn.ConvTranspose2d,
     3: nn.ConvTranspose3d,
 }
-NORM: dict[int, type[nn.InstanceNorm2d] | type[nn.InstanceNorm3d]] = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
+INSTANCE: dict[int, type[nn.InstanceNorm2d] | type[nn.InstanceNorm3d]] = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
 SLOPE = 0.1
 
 
@@ -29,9 +31,9 @@ def doubling(dims: int, inputs: int, outputs: int) -> nn.Module:
     return TRANSPOSED[dims](inputs, outputs, 3, 2, 1, 1)
 
 
-def norm(dims: int, channels: int) -> nn.Module:
-    """Affine instance norm: a picture's result does not depend on its batch."""
-    return NORM[dims](channels, affine=True)
+def norm(dims: int, channels: int, kind: Norm) -> nn.Module:
+    """Affine norm of each channel by itself, or of all channels together; neither looks at the rest of the batch."""
+    return INSTANCE[dims](channels, affine=True) if kind == "instance" else nn.GroupNorm(1, channels)
 
 
 class Activation(nn.Module):
@@ -41,6 +43,6 @@ class Activation(nn.Module):
         return activate(x)
 
 
-def normed(dims: int, inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
+def normed(dims: int, inputs: int, outputs: int, kind: Norm) -> nn.Sequential:
     """Convolution, norm, activation."""
-    return nn.Sequential(convolution(dims, inputs, outputs, kernel), norm(dims, outputs), Activation())
+    return nn.Sequential(convolution(dims, inputs, outputs), norm(dims, outputs, kind), Activation())

@@ -12,6 +12,7 @@ MAX_RADIUS = 13  # frames on either side: the window always has 27, whatever par
 
 AdainSite = Literal["decoder", "encoder", "both"]
 AlphaSource = Literal["rvm_on_refined", "head", "threshold"]
+Norm = Literal["instance", "layer"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
@@ -38,6 +39,8 @@ class NetworkConfig:
     unet_base: int = 64
     unet_levels: int = 4
     adain_site: AdainSite = "decoder"  # the paper's text says encoder, its supplement decoder
+
+    norm: Norm = "instance"  # where there is no AdaIN; layer: all channels together, which keeps a picture's tint
 
     refiner: bool = True  # False: the warped picture is composed (ablation)
     separate_background: bool = True  # False: whole frames everywhere, no inpainter (ablation)
@@ -146,6 +149,7 @@ PRESETS: dict[str, Flow3dConfig] = {
             decoder_width=128,
             decoder_residuals=4,
             unet_base=20,
+            norm="layer",
             alpha_source="head",
         ),
         LossConfig(),
@@ -169,6 +173,7 @@ PRESETS: dict[str, Flow3dConfig] = {
             decoder_residuals=2,
             unet_base=8,
             unet_levels=2,
+            norm="layer",
             alpha_source="head",
         ),
         LossConfig(),

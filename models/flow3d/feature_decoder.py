@@ -7,18 +7,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reenactory.models.flow3d.blocks import Activation, activate, convolution, norm, normed
-from reenactory.models.flow3d.config import NetworkConfig
+from reenactory.models.flow3d.config import NetworkConfig, Norm
 from reenactory.models.flow3d.lift import SHRINK
 
 
 class _Residual(nn.Module):
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, kind: Norm) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            norm(2, channels),
+            norm(2, channels, kind),
             Activation(),
             convolution(2, channels, channels),
-            norm(2, channels),
+            norm(2, channels, kind),
             Activation(),
             convolution(2, channels, channels),
         )
@@ -35,11 +35,11 @@ class FeatureDecoder(nn.Module):
         super().__init__()
         width = config.decoder_width
         volume = config.volume_channels * config.volume_depth
-        self.project = nn.Sequential(normed(2, volume, width), convolution(2, width, width, 1))
-        self.residuals = nn.Sequential(*(_Residual(width) for _ in range(config.decoder_residuals)))
+        self.project = nn.Sequential(normed(2, volume, width, config.norm), convolution(2, width, width, 1))
+        self.residuals = nn.Sequential(*(_Residual(width, config.norm) for _ in range(config.decoder_residuals)))
         doublings = (SHRINK * config.feature_spatial_stride).bit_length() - 1
         widths = [max(width >> index, 1) for index in range(doublings + 1)]
-        self.ups = nn.ModuleList(normed(2, wide, narrow) for wide, narrow in pairwise(widths))
+        self.ups = nn.ModuleList(normed(2, wide, narrow, config.norm) for wide, narrow in pairwise(widths))
         self.out = convolution(2, widths[-1], 4 if alpha else 3, 7)
 
     def forward(self, volume: Tensor) -> Tensor:

@@ -103,7 +103,7 @@ def initialised(config: NetworkConfig, seed: int) -> Flow3d:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for module in network.modules():
-            if isinstance(module, nn.InstanceNorm2d | nn.InstanceNorm3d):
+            if isinstance(module, nn.InstanceNorm2d | nn.InstanceNorm3d | nn.GroupNorm):
                 module.reset_parameters()
                 continue
             for name, parameter in module.named_parameters(recurse=False):

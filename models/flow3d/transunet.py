@@ -6,18 +6,18 @@ from torch.nn import functional as F
 
 from reenactory.models.flow3d.adain import AdaIN
 from reenactory.models.flow3d.blocks import activate, convolution, norm
-from reenactory.models.flow3d.config import NetworkConfig
+from reenactory.models.flow3d.config import NetworkConfig, Norm
 from reenactory.models.flow3d.feature_decoder import picture
 
 WIDEST = 8  # times the base
 
 
 class _Plain(nn.Module):
-    """Affine instance norm with AdaIN's face."""
+    """A norm that has AdaIN's face and no use for the code."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, kind: Norm) -> None:
         super().__init__()
-        self.norm = norm(2, channels)
+        self.norm = norm(2, channels, kind)
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         normalised: Tensor = self.norm(x)
@@ -27,10 +27,10 @@ class _Plain(nn.Module):
 class _Double(nn.Module):
     """[convolution, AdaIN or plain norm, activation] twice."""
 
-    def __init__(self, inputs: int, outputs: int, style: int | None) -> None:
+    def __init__(self, inputs: int, outputs: int, style: int | None, kind: Norm) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList([convolution(2, inputs, outputs), convolution(2, outputs, outputs)])
-        self.norms = nn.ModuleList(_Plain(outputs) if style is None else AdaIN(style, outputs) for _ in range(2))
+        self.norms = nn.ModuleList(_Plain(outputs, kind) if style is None else AdaIN(style, outputs) for _ in range(2))
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         for convolve, normalise in zip(self.convolutions, self.norms, strict=True):
@@ -50,11 +50,14 @@ class TransUNet(nn.Module):
         down = config.style if config.adain_site in ("encoder", "both") else None
         up = config.style if config.adain_site in ("decoder", "both") else None
         self.down = nn.ModuleList(
-            _Double(narrow, wide, down) for narrow, wide in zip([inputs, *widths[:-1]], widths, strict=True)
+            _Double(narrow, wide, down, config.norm)
+            for narrow, wide in zip([inputs, *widths[:-1]], widths, strict=True)
         )
-        self.bottleneck = _Double(widths[-1], widths[-1], config.style)
+        self.bottleneck = _Double(widths[-1], widths[-1], config.style, config.norm)
         below = [*widths[1:], widths[-1]]  # channels that come up to each level
-        self.up = nn.ModuleList(_Double(low + own, own, up) for low, own in zip(below, widths, strict=True))
+        self.up = nn.ModuleList(
+            _Double(low + own, own, up, config.norm) for low, own in zip(below, widths, strict=True)
+        )
         self.out = convolution(2, widths[0], 4 if alpha else 3, 7)
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:

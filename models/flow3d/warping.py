@@ -53,7 +53,7 @@ class WarpingNetwork(nn.Module):
         super().__init__()
         self.dims = dims = config.flow_dim
         volume = (config.volume_channels, config.volume_depth)
-        self.lift = Lift(config.flow_base, *volume)
+        self.lift = Lift(config.flow_base, *volume, config.norm)
         first = volume[0] if dims == 3 else volume[0] * volume[1]
         widths = (first, *config.flow_levels)
         pairs = list(pairwise(widths))
@@ -63,7 +63,7 @@ class WarpingNetwork(nn.Module):
             _Up(dims, config.style, wide if wide == widths[-1] and index == len(pairs) - 1 else 2 * wide, narrow)
             for index, (narrow, wide) in enumerate(pairs)
         )
-        self.out_norm = norm(dims, 2 * first)
+        self.out_norm = norm(dims, 2 * first, config.norm)
         self.out = convolution(dims, 2 * first, dims, (3, 7, 7) if dims == 3 else 7)
 
     def forward(self, image: Tensor, code: Tensor) -> Tensor:

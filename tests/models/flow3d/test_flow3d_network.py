@@ -17,6 +17,7 @@ CONFIGS = {
     "tiny": TINY,
     "matted again": replace(TINY, alpha_source="rvm_on_refined"),
     "raw descriptors, one frame": replace(TINY, standardise=False, window_radius=0),
+    "each channel by itself": replace(TINY, norm="instance"),
     "code in the encoder": replace(TINY, adain_site="encoder", hole_mask=False),
     "coarser volume": replace(TINY, feature_spatial_stride=2, adain_site="both"),
     "head on the decoder": replace(TINY, refiner=False),
