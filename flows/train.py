@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from reenactory.models.perceptual.vgg import VggFeatures
 
 PERCEPTUAL = "lpips_vgg16"
+RESIDENT_BYTES = 1 << 30  # of decoded frames, in each process
 BROUGHT = "vgg19"  # the paper's; no registry carries it, so the user brings it
 
 
@@ -168,7 +169,7 @@ def make_loop(request: TrainRequest, rank: int = 0, processes: int = 1) -> "Loop
 
     torch.set_num_threads(Settings().threads)
     config, store = configured(request), open_store(request.store)
-    pack = Pack(cached_pack(request, config, store))
+    pack = Pack(cached_pack(request, config, store), RESIDENT_BYTES)
     device = torch.device(training_device(request.device))
     folder = training_folder(request)
     return packed_loop(pack, config, perceptual_network(), device, store, folder, rank, processes)

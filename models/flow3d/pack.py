@@ -13,7 +13,9 @@ to the side that will be trained at, and laid out frame by frame:
 import json
 import zlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -107,8 +109,13 @@ class PackWriter:
 class Pack:
     """Frames of a pack by number. Safe to share between threads."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises FileNotFoundError where there is no pack, ValueError for one of another format."""
+    def __init__(self, folder: Path, resident_bytes: int = 0) -> None:
+        """Args: resident_bytes: decode everything now and keep it in memory, if it takes no more than this.
+
+        Raises:
+            FileNotFoundError: there is no pack.
+            ValueError: it has another format.
+        """
         if not (folder / HEAD).is_file():
             raise FileNotFoundError(f"no finished pack in {folder}: make one with `reenactory train --pack FOLDER`")
         head = json.loads((folder / HEAD).read_text(encoding="utf-8"))
@@ -121,6 +128,10 @@ class Pack:
         self.descriptors: Descriptors = np.load(folder / "descriptors.npy", allow_pickle=False)
         self._offsets = np.load(folder / "offsets.npy", allow_pickle=False)
         self._bytes = [np.memmap(folder / f"{name}.bin", np.uint8, "r") for name in ("frames", "alphas")]
+        self._resident: list[list[Bytes]] | None = None
+        if len(self) * self.image_px**2 * 4 <= resident_bytes:
+            with ThreadPoolExecutor() as pool:  # decoding leaves Python's lock
+                self._resident = [list(pool.map(partial(self._picture, kind), range(len(self)))) for kind in (0, 1)]
 
     def __len__(self) -> int:
         return len(self.descriptors)
@@ -134,6 +145,8 @@ class Pack:
         return self._picture(1, number)
 
     def _picture(self, kind: int, number: int) -> Bytes:
+        if self._resident is not None:
+            return self._resident[kind][number]
         data = self._bytes[kind][self._offsets[number, kind] : self._offsets[number + 1, kind]]
         shape = (self.image_px, self.image_px, 3) if kind == 0 else (self.image_px, self.image_px)
         if self.codec == "raw":

@@ -27,6 +27,7 @@ from reenactory.models.perceptual.vgg import VggFeatures
 from reenactory.models.perceptual.weights import load_half
 
 VGG = "vgg.npz"  # in the pack
+RESIDENT_BYTES = 8 << 30  # 30,000 frames of 256 px
 
 
 class Folder:
@@ -60,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(chosen.threads)
     torch.backends.cudnn.benchmark = True  # the shapes never change
     device = torch.device(chosen.device if chosen.device != "auto" else _best_device())
-    pack = Pack(chosen.pack)
+    pack = Pack(chosen.pack, RESIDENT_BYTES)
     config = configured(chosen, pack)
     loop = packed_loop(pack, config, load_half(chosen.vgg or chosen.pack / VGG), device, Folder(chosen.out))
     loop.report = _say

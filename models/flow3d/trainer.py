@@ -35,14 +35,14 @@ class Trainer:
         self.config = config
         self.device = device
         self.steps_done = 0
-        layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
         network = initialised(config.network, config.training.seed)
         if statistics is not None and config.network.standardise:
             network.mapping.standardise(torch.tensor(statistics.mean), torch.tensor(statistics.deviation))
-        self.network: Flow3d = network.to(device, memory_format=layout)  # type: ignore[call-overload]
+        self.network: Flow3d = network.to(device)
+        self.objective = Objective(self.network, features.to(device), config.losses)
+        if config.training.channels_last:
+            _channels_last(self.objective)
         self.averaged: Flow3d = copy.deepcopy(self.network).eval().requires_grad_(False)
-        features = features.to(device, memory_format=layout)  # type: ignore[call-overload]
-        self.objective = Objective(self.network, features, config.losses)
         self._reduce = reduce
         self._dtype = DTYPES.get(config.training.precision) if device.type == "cuda" else None
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._dtype is torch.float16)
@@ -136,6 +136,13 @@ class Trainer:
             self._optimiser = self._begin_phase()
             self._optimiser.load_state_dict(state["optimiser"])  # type: ignore[arg-type]
         self._scaler.load_state_dict(state["scaler"])  # type: ignore[arg-type]
+
+
+def _channels_last(module: nn.Module) -> None:
+    """Of the 2D convolutions alone: the format does not exist for the volume's."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def rate_at(phase: PhaseConfig, step: int) -> float:

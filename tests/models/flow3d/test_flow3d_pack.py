@@ -39,6 +39,15 @@ def test_a_compressed_pack_is_near_and_small(tmp_path: Path) -> None:
     assert sizes["jpeg"] < sizes["raw"] / 4
 
 
+def test_a_resident_pack_is_the_same_pack(tmp_path: Path) -> None:
+    write_pack(tmp_path, jpeg_quality=95)
+    lazy, resident = Pack(tmp_path), Pack(tmp_path, resident_bytes=48 * 64 * 64 * 4)
+    (tmp_path / "frames.bin").write_bytes(b"")  # not read any more
+    for number in (0, 20, 47):
+        np.testing.assert_array_equal(resident.alpha(number), lazy.alpha(number))
+        assert resident.frame(number).shape == (64, 64, 3)
+
+
 def test_larger_frames_are_averaged_down(tmp_path: Path) -> None:
     frames, mattes, descriptors = painted(0)
     double = np.repeat(np.repeat(frames, 2, 1), 2, 2), np.repeat(np.repeat(mattes, 2, 1), 2, 2)

@@ -180,6 +180,36 @@ def test_clipping_bounds_the_gradient_and_reports_it_before(pack: Pack) -> None:
     assert float(total) == pytest.approx(1.0, rel=1e-4)
 
 
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_layout_and_precision_change_the_terms_a_little(pack: Pack, precision: torch.dtype) -> None:
+    """Mixed precision is for CUDA; its casts are the same here."""
+    source = PackedSource(pack, 1)
+    plain = Trainer(short(first=0), thin_vgg(), CPU, source.statistics())
+    other = Trainer(short({"training": {"channels_last": True}}, first=0), thin_vgg(), CPU, source.statistics())
+    other._dtype = None if precision == torch.float32 else precision
+    expected, terms = plain.step(source.batch(0)), other.step(source.batch(0))
+    for name, value in expected.items():
+        assert float(terms[name]) == pytest.approx(float(value), rel=1e-3 if precision == torch.float32 else 0.15), name
+    assert all(weight.dtype == torch.float32 for weight in other.network.parameters())
+    assert all(torch.isfinite(weight).all() for weight in other.network.parameters())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_cuda_trains_as_the_cpu_does(pack: Pack, precision: str) -> None:
+    source = PackedSource(pack, 1)
+    here = Trainer(short(first=0), thin_vgg(), CPU, source.statistics())
+    there = Trainer(
+        short({"training": {"precision": precision, "channels_last": True}}, first=0),
+        thin_vgg(),
+        torch.device("cuda"),
+        source.statistics(),
+    )
+    for number in range(3):
+        expected, total = (trainer.step(source.batch(number))["total"] for trainer in (here, there))
+        assert float(total) == pytest.approx(float(expected), rel=0.02 if precision == "float32" else 0.15)
+
+
 def test_the_loss_falls(pack: Pack) -> None:
     source = PackedSource(pack, 1)
     trainer = Trainer(short(first=16, second=12), thin_vgg(), CPU, source.statistics())
