@@ -13,6 +13,7 @@ from reenactory.infra.sources import Source, find_videos, with_digests
 from reenactory.infra.split_list import read_split_list
 from reenactory.infra.summary import Summary
 from reenactory.infra.utterances import Utterances
+from reenactory.tasks import face3d
 from reenactory.tasks.dataset import keep_only, write_shard
 from reenactory.tasks.drive import Ledger
 from reenactory.tasks.planning import plan_videos
@@ -20,7 +21,7 @@ from reenactory.tasks.preprocess import MetadataRows, Preprocessing, PreprocessP
 from reenactory.tasks.presets import Preset, merged
 from reenactory.tasks.stage import Chain
 
-WEIGHTS = ("yunet", "rvm_mobilenetv3", "face_landmarker")
+WEIGHTS = ("yunet", "rvm_mobilenetv3")  # and what the extractor needs
 
 
 class PreprocessRequest(Where):
@@ -119,4 +120,4 @@ def _drive_shard(place: Workplace, jobs: Preprocessing, shard: Sequence[Source])
 
     first = [jobs.video_chain(source) for source in chains.values()]
     owner.update({chain[0].keys[0]: source for chain, source in zip(first, chains.values(), strict=True)})
-    return place.drive(first, follow, WEIGHTS)
+    return place.drive(first, follow, (*WEIGHTS, *face3d.weights(jobs.params.face3d)))

@@ -41,7 +41,23 @@ class PackageSource:
         return f"{self.member} in the package {self.package} ({self.archive})"
 
 
-Source = UrlSource | PackageSource
+@dataclass(frozen=True, config=_EXACT)
+class BuiltSource:
+    """A file that is built here from data in an archive of a published package.
+
+    The builder gives the same bytes on every machine, so that the entry's sha256 holds for what is built.
+    """
+
+    package: Annotated[str, Field(pattern="^[^=]+==[^=]+$")]
+    archive: Annotated[str, Field(pattern=r"^[^/\\]+$")]
+    archive_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    builder: Literal["open_face_model"]
+
+    def __str__(self) -> str:
+        return f"built from data in the package {self.package} ({self.archive})"
+
+
+Source = UrlSource | PackageSource | BuiltSource
 
 
 @dataclass(frozen=True, config=_EXACT)

@@ -11,7 +11,7 @@ from typing import Literal
 
 import platformdirs
 
-from reenactory.models.catalogue import CatalogueEntry, UrlSource
+from reenactory.models.catalogue import BuiltSource, CatalogueEntry, PackageSource, Source, UrlSource
 
 OVERRIDES_VARIABLE = "REENACTORY_WEIGHTS"  # an environment variable, so that it reaches worker processes
 CACHE_VARIABLE = "REENACTORY_CACHE"
@@ -147,8 +147,9 @@ def ways_to_get(missing: Sequence[CatalogueEntry], tried: Mapping[str, Sequence[
     return "\n".join(lines)
 
 
-def _published(source: object) -> str:
-    return f"{'address' if isinstance(source, UrlSource) else 'package'}: {source}"
+def _published(source: Source) -> str:
+    kinds = {UrlSource: "address: ", PackageSource: "package: ", BuiltSource: ""}
+    return f"{kinds[type(source)]}{source}"
 
 
 def _note(path: Path) -> Path:

@@ -44,6 +44,7 @@ CLIPS = pa.schema(
         ("crop_key", pa.string()),
         ("matte_key", pa.string()),
         ("face3d_key", pa.string()),
+        ("extractor", pa.string()),  # of the coefficients: name and the sha256 of its weights, 12 digits each
         ("outcome", pa.string()),
         ("reason", pa.string()),
         ("detail", pa.string()),
@@ -106,6 +107,7 @@ def read_clips(store: Store, dataset: str, done_only: bool = True) -> pa.Table:
             f"dataset {dataset!r} is not in {store.uri}; it has: {', '.join(names) or 'none'}. "
             f"Make it with `reenactory preprocess INPUT --store {store.uri} --dataset {dataset}`"
         )
-    table = pa.concat_tables([get_table(store, path) for path in parts])
+    # Parts of older versions lack newer columns: null.
+    table = pa.concat_tables([get_table(store, path) for path in parts], promote_options="default")
     table = table.sort_by("clip_id")
     return table.filter(pc.equal(table["outcome"], "done")) if done_only else table

@@ -87,7 +87,7 @@ class Preprocessing:
             (tracked.key, f"{clip['start_frame']}+{clip['frame_count']}", canonical_json(clip["box_ltrb"]))
             for clip in clips
         )
-        rate = {"fps_num": found.facts["fps_num"], "fps_den": found.facts["fps_den"]}
+        read_as = {name: found.facts[name] for name in ("fps_num", "fps_den", "deinterlace")}
         frames = sum(int(cast(int, clip["frame_count"])) for clip in clips)
         inputs = {"video": SourceRef(source.uri)}
         return (
@@ -98,7 +98,7 @@ class Preprocessing:
                 source.video_id,
                 frames,
                 inputs,
-                cast(dict[str, object], rate),
+                cast(dict[str, object], read_as),
                 clips,
             ),
         )
@@ -199,6 +199,8 @@ class Preprocessing:
                 break  # what would have followed was never made
             if job.stage == "matte":
                 row |= {name: entry.facts.get(name) for name in MATTE_COLUMNS}
+            if job.stage == "face3d":
+                row["extractor"] = entry.facts.get("extractor")
         return row | {"outcome": last.outcome, "reason": last.reason, "detail": last.detail}
 
     def _published(self, source: Source) -> MetadataRows:
