@@ -15,11 +15,11 @@ from reenactory.infra.records import artefact_path
 from reenactory.infra.store import Store
 from reenactory.infra.tables import get_table
 from reenactory.infra.video import ReadSpec, read_frames
-from reenactory.models.flow3d.descriptor import descriptors_of
 from reenactory.models.flow3d.pack import FORMAT, PackWriter
 from reenactory.tasks.errors import WrongUseError
-from reenactory.tasks.face3d import column
+from reenactory.tasks.extractors import check_one_extractor
 from reenactory.tasks.matte_quality import LOST_FACE
+from reenactory.tasks.motion import descriptors
 from reenactory.tasks.rendering import ClipRow
 
 HELD_OUT_SHARE = 8  # one person in so many, where nothing else says who
@@ -36,8 +36,14 @@ class _Decoded(NamedTuple):
 
 
 def usable(rows: Sequence[ClipRow]) -> list[ClipRow]:
-    """Clips to train on: a matte that loses the face would teach to paint no face."""
-    return [row for row in rows if row.get("matte_flag") != LOST_FACE]
+    """Clips to train on: a matte that loses the face would teach to paint no face.
+
+    Raises:
+        WrongUseError: their coefficients are of more than one extractor.
+    """
+    chosen = [row for row in rows if row.get("matte_flag") != LOST_FACE]
+    check_one_extractor({str(row["clip_id"]): row.get("extractor") for row in chosen})
+    return chosen
 
 
 def held_out_people(rows: Sequence[ClipRow], named: Sequence[str] = ()) -> set[str]:
@@ -95,7 +101,8 @@ def write_pack(
             name = str(clip.row["clip_id"])
             writer.add(name, person, person in held_out, clip.frames, clip.alphas, clip.descriptors)
             report(len(clip.frames))
-    writer.close({"key": pack_key(ordered, held_out, image_px, jpeg_quality), "made_of": _made_of(ordered)})
+    facts = {"key": pack_key(ordered, held_out, image_px, jpeg_quality), "made_of": _made_of(ordered)}
+    writer.close({**facts, "extractor": ordered[0].get("extractor")})
 
 
 def _decoded(store: Store, rows: Sequence[ClipRow], cache: Path) -> Iterator[_Decoded]:
@@ -115,8 +122,7 @@ def _decode(store: Store, row: ClipRow, cache: Path) -> _Decoded:
     frames = read_frames(local("crop", "clip.mp4"))
     alphas = read_frames(local("matte", "alpha.mkv"), ReadSpec(pixel_format="gray"))
     table = get_table(store, artefact_path("face3d", str(row["face3d_key"]), "coefficients.parquet"))
-    exp, angles, trans, crop = (column(table, name) for name in ("exp", "angles", "trans", "crop"))
-    return _Decoded(row, frames, alphas, descriptors_of(exp, angles, trans, crop))
+    return _Decoded(row, frames, alphas, descriptors(table))
 
 
 def _keys(row: ClipRow) -> list[str]:

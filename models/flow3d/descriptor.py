@@ -1,6 +1,6 @@
 """Motion descriptors: 73 numbers per frame, seen through windows of 27 frames.
 
-`tasks.face3d.windows` makes the same windows from the dataset's table. There a frame without a face leaves NaN; here
+`tasks.motion.windows` makes the same windows from the dataset's table. There a frame without a face leaves NaN; here
 its place is taken by the nearest frame that has one, as the clip's first and last frame stand in beyond its ends.
 """
 
@@ -9,12 +9,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from reenactory.models.flow3d.config import DESCRIPTOR, MAX_RADIUS
+from reenactory.models.face_model.motion import (
+    ANGLES,
+    EXP,
+    WIDTH,
+    Descriptors,
+    match_crop_scale,
+    window_frames,
+    with_crop_scale,
+)
+from reenactory.models.flow3d.config import MAX_RADIUS
 
-PARTS = {"exp": slice(0, 64), "angles": slice(64, 67), "trans": slice(67, 70), "crop": slice(70, 73)}
-SCALE = 70  # s of the crop part
-
-Descriptors = NDArray[np.float32]  # (T, 73)
+PLACES = {"exp": EXP, "angles": ANGLES, "trans": slice(67, 70), "crop": slice(70, WIDTH)}
 Control = Literal["all", "expression", "pose"]
 
 
@@ -40,12 +46,9 @@ def windows(descriptors: Descriptors, frames: NDArray[np.integer] | None = None)
     Returns:
         (N, 73, 27) float32; all NaN where no frame of the clip has a face.
     """
-    if descriptors.ndim != 2 or descriptors.shape[1] != DESCRIPTOR:
-        raise ValueError(f"expected descriptors (T, {DESCRIPTOR}), got {descriptors.shape}")
     middles = np.arange(len(descriptors)) if frames is None else np.asarray(frames)
-    around = middles[:, None] + np.arange(-MAX_RADIUS, MAX_RADIUS + 1)
-    nearest = nearest_detected(descriptors)
-    gathered: NDArray[np.float32] = descriptors[nearest[np.clip(around, 0, len(descriptors) - 1)]]  # (N, 27, 73)
+    around = window_frames(middles, len(descriptors), MAX_RADIUS)
+    gathered: NDArray[np.float32] = descriptors[nearest_detected(descriptors)[around]]  # (N, 27, 73)
     return np.ascontiguousarray(gathered.transpose(0, 2, 1))
 
 
@@ -66,27 +69,14 @@ def controlled(driving: Descriptors, source: Descriptors, control: Control) -> D
     if control == "all":
         return driving
     mixed = np.where(detected(driving)[:, None], source, np.nan).astype(np.float32)
-    kept = [PARTS["exp"]] if control == "expression" else [PARTS[part] for part in ("angles", "trans", "crop")]
+    kept = [PLACES["exp"]] if control == "expression" else [PLACES[part] for part in ("angles", "trans", "crop")]
     for part in kept:
         mixed[:, part] = driving[:, part]
     return mixed
 
 
 def match_scale(driving: Descriptors, source: Descriptors) -> Descriptors:
-    """Driving descriptors with the face's size as in the source (PIRenderer's rule for two people).
-
-    The driving frame most like the source gives the ratio of the crop scales; it multiplies the scale of all.
-
-    Args:
-        driving: (T, 73).
-        source: (1, 73).
-    """
-    seen = detected(driving)
-    if not seen.any():
+    """Driving descriptors (T, 73) with the face's size as in the source (1, 73): PIRenderer's rule for two people."""
+    if not detected(driving).any():
         return driving
-    away = np.abs(driving - source)
-    unlike = 0.3 * away[:, PARTS["exp"]].mean(axis=1) + 0.7 * away[:, PARTS["angles"]].mean(axis=1)
-    best = int(np.argmin(np.where(seen, unlike, np.inf)))
-    matched = driving.copy()
-    matched[:, SCALE] *= source[0, SCALE] / driving[best, SCALE]
-    return matched
+    return with_crop_scale(driving, match_crop_scale(driving, source[0]).ratio)

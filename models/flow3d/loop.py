@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,6 +43,7 @@ class Loop:
     folder: str
     validation: Validation | None = None
     report: Callable[[Pulse], None] = lambda pulse: None
+    facts: Mapping[str, object] = field(default_factory=dict)  # plain values that the weights carry: their data
     main: bool = True
     processes: int = 1
     agree: Callable[[bool], bool] = lambda stop: stop  # several processes stop at the same step or wait for ever
@@ -118,6 +119,7 @@ class Loop:
 
     def _facts(self) -> dict[str, object]:
         return {
+            **self.facts,
             "steps_done": self.trainer.steps_done,
             "perceptual_network": self.trainer.objective.vgg.network,
             "device": self.trainer.device.type,

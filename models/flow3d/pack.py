@@ -22,8 +22,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from reenactory.models.face_model.motion import Descriptors
 from reenactory.models.flow3d.config import DESCRIPTOR
-from reenactory.models.flow3d.descriptor import Descriptors
 
 FORMAT = 1
 HEAD = "pack.json"

@@ -117,7 +117,8 @@ def packed_loop(
         held_out = PackedSource(pack, training.pairs, 0, held_out=True, both_directions=False)
         batches = validation_batches(held_out, training.validation_pairs, training.pairs)
         validation = Validation(batches, trainer.objective.vgg, device)
-    loop = Loop(trainer, source, outbox, folder, validation, main=rank == 0, processes=processes)
+    facts = {"pack": pack.facts.get("key"), "extractor": pack.facts.get("extractor"), "people": source.identities}
+    loop = Loop(trainer, source, outbox, folder, validation, facts=facts, main=rank == 0, processes=processes)
     if several:
         loop.agree = any_process
     return loop

@@ -27,7 +27,7 @@ from reenactory.models.flow3d.network import initialised
 from reenactory.models.flow3d.pack import Pack
 from reenactory.models.flow3d.packed_source import PackedSource
 from reenactory.models.weights import overrides_text
-from reenactory.tasks import face3d
+from reenactory.tasks import face3d, motion
 from reenactory.tasks.dataset import CLIPS, read_clips, write_shard
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.training_pack import held_out_people, pack_key, usable, write_pack
@@ -102,7 +102,7 @@ def test_windows_are_those_of_the_dataset(store: Store) -> None:
     parts = {"exp": slice(0, 64), "angles": slice(64, 67), "trans": slice(67, 70), "crop": slice(70, 73)}
     rows = [{name: values[part].tolist() for name, part in parts.items()} for values in descriptors]
     table = pa.Table.from_pylist(rows, schema=pa.schema([face3d.SCHEMA.field(name) for name in parts]))
-    np.testing.assert_array_equal(windows(descriptors), face3d.windows(table))
+    np.testing.assert_array_equal(windows(descriptors), motion.windows(table))
 
 
 def test_people_are_held_out_by_name_by_split_or_by_digest() -> None:

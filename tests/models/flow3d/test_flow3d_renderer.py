@@ -21,8 +21,8 @@ from reenactory.models.renderers.protocol import Driving, Face, Source
 
 def save(folder: Path, config: Flow3dConfig) -> dict[str, str]:
     network = initialised(config.network, 4)
-    torch.nn.init.normal_(network.warping.out.weight, 0, 0.1)  # type: ignore[arg-type]
-    network.mapping.standardise(torch.zeros(73), torch.full((73,), 20.0))
+    torch.nn.init.normal_(network.warping.out.weight, 0, 0.1, torch.Generator().manual_seed(0))  # type: ignore[arg-type]
+    network.mapping.standardise(torch.zeros(73), torch.full((73,), 5.0))
     path = folder / "weights.pt"
     path.write_bytes(weights_bytes(network, config, {"steps_done": 0}))
     return {"flow3d": str(path), "rvm_mobilenetv3": str(folder / "absent.onnx")}
