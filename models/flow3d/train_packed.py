@@ -2,9 +2,10 @@
 
     python -m reenactory.models.flow3d.train_packed PACK --out FOLDER --preset small --minutes 20
 
-For machines that have an accelerator and nothing of this project: this folder, `models/perceptual` and the pack are all
-that it needs. The same command goes on from the last checkpoint. `weights.pt` holds the averaged weights of the last
-step, `best.pt` those with the lowest perceptual distance on held-out people.
+For machines that have an accelerator and nothing of this project: this folder, `models/perceptual`,
+`models/face_model/motion.py` and the pack are all that it needs. The same command goes on from the last checkpoint.
+`weights.pt` holds the averaged weights of the last step, `best.pt` those with the lowest perceptual distance on
+held-out people.
 """
 
 import argparse
