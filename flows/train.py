@@ -18,6 +18,7 @@ from reenactory.infra.store import Store, open_store
 from reenactory.infra.summary import Summary, write_summary
 from reenactory.models import weights as catalogue
 from reenactory.models.flow3d.config import ABLATIONS, Flow3dConfig, changed, preset
+from reenactory.models.weight_files import overrides
 from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.training_pack import DEFAULT_QUALITY, held_out_people, pack_key, usable, write_pack
@@ -151,13 +152,8 @@ def perceptual_network() -> "VggFeatures":
 
 
 def _perceptual_name() -> str:
-    if BROUGHT not in catalogue.catalogue():
-        return PERCEPTUAL
-    try:
-        catalogue.locate(BROUGHT)
-    except catalogue.WeightMissing:
-        return PERCEPTUAL
-    return BROUGHT
+    """A file that the user has named and that is not there is an error, not a reason to take the other network."""
+    return BROUGHT if BROUGHT in overrides(catalogue.catalogue()) else PERCEPTUAL
 
 
 def make_loop(request: TrainRequest, rank: int = 0, processes: int = 1) -> "Loop":

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import torch
 
-from reenactory.models.flow3d.config import Flow3dConfig, TrainingConfig, from_dict
+from reenactory.models.flow3d.config import Flow3dConfig, OtherTrainingError, TrainingConfig, from_dict
 from reenactory.models.flow3d.trainer import Trainer
 
 POINTER = "_LATEST.json"
@@ -26,10 +26,6 @@ class Outbox(Protocol):
     def exists(self, path: str) -> bool: ...
 
     def delete(self, path: str) -> None: ...
-
-
-class OtherTrainingError(ValueError):
-    """A checkpoint of another configuration is where this training would go on."""
 
 
 def save_checkpoint(outbox: Outbox, folder: str, trainer: Trainer) -> None:

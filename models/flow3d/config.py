@@ -197,6 +197,10 @@ ABLATIONS: dict[str, dict[str, dict[str, object]]] = {
 }
 
 
+class OtherTrainingError(ValueError):
+    """A checkpoint of another configuration is where this training would go on."""
+
+
 def preset(name: str) -> Flow3dConfig:
     """A preset by name; ValueError lists those that exist."""
     if name not in PRESETS:

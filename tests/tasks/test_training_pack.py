@@ -26,7 +26,7 @@ from reenactory.models.flow3d.loop import Loop
 from reenactory.models.flow3d.network import initialised
 from reenactory.models.flow3d.pack import Pack
 from reenactory.models.flow3d.packed_source import PackedSource
-from reenactory.models.weights import overrides_text
+from reenactory.models.weights import WeightMissing, overrides_text
 from reenactory.tasks import face3d, motion
 from reenactory.tasks.dataset import CLIPS, read_clips, write_shard
 from reenactory.tasks.errors import WrongUseError
@@ -159,10 +159,23 @@ def test_train_from_the_command_line(
             cli.main()
         assert ended.value.code == 0
     assert f"results: training={store.uri}/runs/n/training" in capsys.readouterr().out
+    config.write_text(CONFIG + "ema_decay = 0.5\n")
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "another configuration (training.ema_decay: 0.99778, not 0.5)" in capsys.readouterr().err
     assert json.loads(store.get("runs/n/summary.json"))["done"] == 2
     lines = [json.loads(line) for line in store.get("runs/n/training/log.jsonl").splitlines()]
     assert [line["step"] for line in lines if "total" in line] == [1, 2]
     assert store.exists("runs/n/training/weights.pt")
+
+
+def test_a_vgg19_that_was_named_and_is_not_there_is_not_replaced(
+    store: Store, tmp_path: Path, small_vgg: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REENACTORY_WEIGHTS", overrides_text({"vgg19": tmp_path / "gone.pth"}))
+    with pytest.raises(WeightMissing, match="vgg19: vgg19-dcbb9e9d.pth"):
+        train(TrainRequest(store=store.uri, dataset="d", preset="tiny"))
 
 
 def test_pack_writes_all_that_another_machine_needs(store: Store, tmp_path: Path, small_vgg: None) -> None:

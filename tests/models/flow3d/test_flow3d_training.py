@@ -15,9 +15,17 @@ import torch.nn.functional as F
 from painted_faces import short, thin_vgg, write_pack
 
 from reenactory.models.flow3d import train_packed
-from reenactory.models.flow3d.checkpoints import OtherTrainingError, read_pointer
+from reenactory.models.flow3d.checkpoints import read_pointer
 from reenactory.models.flow3d.composition import compose, foreground
-from reenactory.models.flow3d.config import ABLATIONS, PRESETS, Flow3dConfig, PhaseConfig, changed, paper_steps
+from reenactory.models.flow3d.config import (
+    ABLATIONS,
+    PRESETS,
+    Flow3dConfig,
+    OtherTrainingError,
+    PhaseConfig,
+    changed,
+    paper_steps,
+)
 from reenactory.models.flow3d.examples import Examples, to_examples
 from reenactory.models.flow3d.loop import BEST, FINAL, LOG, Loop, Pulse, validation_batches
 from reenactory.models.flow3d.network import initialised
