@@ -174,7 +174,7 @@ def test_a_vgg19_that_was_named_and_is_not_there_is_not_replaced(
     store: Store, tmp_path: Path, small_vgg: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REENACTORY_WEIGHTS", overrides_text({"vgg19": tmp_path / "gone.pth"}))
-    with pytest.raises(WeightMissing, match="vgg19: vgg19-dcbb9e9d.pth"):
+    with pytest.raises(WeightMissing, match=r"vgg19: vgg19-dcbb9e9d\.pth"):
         train(TrainRequest(store=store.uri, dataset="d", preset="tiny"))
 
 
