@@ -21,11 +21,14 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import costless
+
 from reenactory.flows.preprocess import _drive_shard
 from reenactory.flows.workplace import Workplace
-from reenactory.infra.index import Entry, RecordIndex
+from reenactory.infra.entries import Entry
+from reenactory.infra.index import FULL_PART, RecordIndex
 from reenactory.infra.pool import InlinePool, Pool
 from reenactory.infra.progress import Tally
 from reenactory.infra.ray_pool import RayPool
@@ -52,7 +55,7 @@ FACTS: dict[str, dict[str, object]] = {
 class FarStore(LocalStore):
     """A folder that counts its requests as a bucket would: the index alone answers for what is there."""
 
-    requests: Counter[str] = Counter()
+    requests: ClassVar[Counter[str]] = Counter()
 
     def __init__(self, root: Path) -> None:
         super().__init__(root, remote=True)
@@ -171,7 +174,8 @@ def seed(index: RecordIndex, jobs: Preprocessing, clips: int) -> None:
             (cropping,) = jobs.crop_chain(one, found, tracked)
             for last in jobs.clip_chain(one, add(index, cropping), CLIP, ""):  # type: ignore[arg-type]
                 add(index, last)
-        index.flush()
+        index.flush(at_least=FULL_PART)
+    index.flush()
 
 
 def add(index: RecordIndex, job: Job) -> Entry:

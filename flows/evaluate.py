@@ -9,6 +9,7 @@ from reenactory.flows.adoption import adopt_renders
 from reenactory.flows.results import write_results
 from reenactory.flows.run_files import keep_pairs, read_run_pairs, run_path
 from reenactory.flows.workplace import ShardMap, Where, Workplace, in_order, workplace
+from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.shards import make_shards
 from reenactory.infra.store import Store
 from reenactory.infra.summary import Summary
@@ -54,8 +55,9 @@ def evaluate(request: EvaluateRequest, map_shards: ShardMap[Rendered] = in_order
             place.ledger.add(ledger)
         scored = [item for item in rendered if _is_scored(place, jobs, item)]
         outputs = write_results(place, request.run, jobs, scored)
-        outcomes = [{**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows]
-        summary = place.summary(request.run, "evaluate", outcomes, len(rows), outputs)
+        log = OutcomeLog(place.store, request.run, "evaluate")
+        log.add({**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows)
+        summary = place.summary(log, len(rows), outputs)
         write_report(place.store, request.run)
         return summary
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from reenactory.flows.workplace import ShardMap, Where, Workplace, in_order, workplace
-from reenactory.infra.index import Entry
+from reenactory.infra.entries import Entry
 from reenactory.infra.metadata import read_metadata
+from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.shards import make_shards
 from reenactory.infra.sources import Source, find_videos, with_digests
 from reenactory.infra.summary import Summary
@@ -62,24 +63,23 @@ def preprocess(request: PreprocessRequest, map_shards: ShardMap[Source] = in_ord
         place.announce(f"preprocess-{request.dataset}", request)
         place.tally.estimate = plan_videos(jobs, sources, place.index, 1).compute_seconds
         parts: list[str] = []
-        rows: list[dict[str, object]] = []
+        log = OutcomeLog(place.store, f"preprocess-{request.dataset}", "preprocess")
 
         def work(shard: Sequence[Source]) -> Ledger:
             ledger = _drive_shard(place, jobs, shard)
             made = [row for source in shard for row in jobs.rows(source, place.index)]
             parts.extend(write_shard(place.store, request.dataset, made))
-            rows.extend(made)
+            log.add({**row, "item": row["clip_id"]} for row in made)
             return ledger
 
         for ledger in map_shards(work, make_shards(sources, estimated_frames)):
             place.ledger.add(ledger)
         missing = jobs.missing(sources)
         parts.extend(write_shard(place.store, request.dataset, missing))
-        rows.extend(missing)
+        log.add({**row, "item": row["clip_id"]} for row in missing)
         keep_only(place.store, request.dataset, parts)
         outputs = {name: f"{place.store.uri}/datasets/{request.dataset}/{name}" for name in ("clips", "face3d")}
-        outcomes = [{**row, "item": row["clip_id"]} for row in rows]
-        return place.summary(f"preprocess-{request.dataset}", "preprocess", outcomes, len(sources), outputs)
+        return place.summary(log, len(sources), outputs)
 
 
 def preprocessing(request: PreprocessRequest) -> Preprocessing:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from reenactory.flows.run_files import keep_pairs, run_path
 from reenactory.flows.workplace import ShardMap, Where, Workplace, in_order, workplace
+from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.records import artefact_path
 from reenactory.infra.shards import make_shards
 from reenactory.infra.store import Store
@@ -55,8 +56,9 @@ def render(request: RenderRequest, map_shards: ShardMap[Pair] = in_order) -> Sum
         _publish(place, request, rows, _published(place.store, listing))
         put_table(place.store, listing, pa.Table.from_pylist(rows, schema=RENDERS))
         outputs = {"renders": f"{place.store.uri}/{run_path(request.run, 'renders')}"}
-        outcomes = [{**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows]
-        return place.summary(request.run, f"render-{request.renderer}", outcomes, len(pairs), outputs)
+        log = OutcomeLog(place.store, request.run, f"render-{request.renderer}")
+        log.add({**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows)
+        return place.summary(log, len(pairs), outputs)
 
 
 def _published(store: Store, listing: str) -> set[str]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reenactory.infra.index import Entry, RecordIndex, rebuild_index
+from reenactory.infra.entries import Entry
+from reenactory.infra.index import RecordIndex, rebuild_index
 from reenactory.infra.records import RECORD_NAME, Record, artefact_path, write_artefact
 from reenactory.infra.sources import DIGEST_TABLE
 from reenactory.infra.store import open_store
@@ -76,7 +77,7 @@ def test_an_entry_repeats_its_record(store: LocalStore) -> None:
     assert again.get("crop", refused.key) == Entry.of(refused)
     assert again.get("crop", f"{3:032x}") is None
     assert again.get("matte", made.key) is None
-    assert again.entries("crop") == [Entry.of(made), Entry.of(refused)]
+    assert list(again.entries("crop")) == [Entry.of(made), Entry.of(refused)]
 
 
 def test_a_far_store_is_asked_once_per_stage_and_not_per_key(store: LocalStore) -> None:
@@ -140,9 +141,9 @@ def test_rebuilding_gives_the_same_index_and_keeps_the_digests_of_the_videos(sto
     made = indexed(store, record(1), rejected(2, "NO_FACE"), record(3, "matte"))
     store.put(DIGEST_TABLE, b"digests")
     store.put("index/crop/part-stale.parquet", store.get(next(iter(store.list("index/crop/")))))
-    before = {stage: RecordIndex(store).entries(stage) for stage in ("crop", "matte")}
+    before = {stage: list(RecordIndex(store).entries(stage)) for stage in ("crop", "matte")}
     assert rebuild_index(store) == 3
-    assert {stage: RecordIndex(store).entries(stage) for stage in ("crop", "matte")} == before
+    assert {stage: list(RecordIndex(store).entries(stage)) for stage in ("crop", "matte")} == before
     assert len(list(store.list("index/crop/"))) == 1
     assert store.get(DIGEST_TABLE) == b"digests"
     assert all(RecordIndex(store).get(entry.stage, entry.key) for entry in made)

@@ -3,7 +3,8 @@
 import pytest
 from fakes import FakePool, drive, fake_stage, install, job
 
-from reenactory.infra.index import Entry, RecordIndex
+from reenactory.infra.entries import Entry
+from reenactory.infra.index import RecordIndex
 from reenactory.infra.pool import WorkerCrashError
 from reenactory.infra.store import Store
 from reenactory.models.weights import WeightMissing
