@@ -114,6 +114,7 @@ def drive(place: Workplace, clips: int) -> tuple[float, list[float]]:
         assert not ledger.failures, ledger.failures[:3]
         place.ledger.add(ledger)
         ends.append(time.perf_counter())
+    place.index.flush()
     tenth = max(1, len(shards) // 10)
     assert sum(place.ledger.computed.values()) + sum(place.ledger.cached.values()) == clips
     return ends[-1] - ends[0], [ends[tenth] - ends[0], ends[-1] - ends[-1 - tenth]]
