@@ -9,6 +9,8 @@ import typer
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
+from reenactory.flows.store import store_app
+
 if TYPE_CHECKING:
     from reenactory.infra.summary import Summary
 
@@ -21,6 +23,7 @@ models_app = typer.Typer(
     no_args_is_help=True, help="Weights and demo clips: where they come from, whether they are here."
 )
 app.add_typer(models_app, name="models")
+app.add_typer(store_app, name="store")
 
 StoreOption = Annotated[str, typer.Option(help="A folder, file:// or s3://bucket/prefix.")]
 DatasetOption = Annotated[str, typer.Option(help="Name of the dataset in the store.")]

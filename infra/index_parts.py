@@ -1,7 +1,7 @@
 """The index as it lies in the store: Parquet parts per stage, named by their content, merged when they pile up."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -96,3 +96,14 @@ def _table(store: Store, path: str) -> pa.Table | None:
         return get_table(store, path)
     except MissingObject:
         return None
+
+
+def rewrite(store: Store, stage: str, without: Set[str]) -> None:
+    """Take entries out of the parts of a stage that have them."""
+    for path, table in _read_ahead(store, parts_of(store, stage)):
+        rows = [] if table is None else list(rows_of(table))
+        kept = [row for row in rows if row[0] not in without]
+        if len(kept) < len(rows):
+            if kept:
+                put_part(store, stage, kept)
+            store.delete(path)

@@ -44,12 +44,12 @@ class Shelf:
         for setting in (f"cache_size=-{CACHE_KB}", "journal_mode=off", "synchronous=off", "locking_mode=exclusive"):
             self._table.execute(f"pragma {setting}")
         self._table.execute(TABLE)
+        # One transaction that never ends: to commit every entry took 100 to 1500 us instead of 10.
+        self._table.execute("begin")
 
     def take_in(self, stage: str, rows: Iterable[Row]) -> None:
         """Entries of a part of the index. What is known better already stays."""
-        self._table.execute("begin")
         self._table.executemany(TAKE_IN, ((stage, *row) for row in rows))
-        self._table.execute("commit")
 
     def put(self, stage: str, row: Row, made: bool) -> None:
         """An entry that is known to be true; `made`: by this run."""

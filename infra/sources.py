@@ -80,11 +80,11 @@ def _local(path: Path, identity: str | None = None) -> Source:
     stat = absolute.stat()
     # The names are those of the path as given: a link's target may be called after its content.
     return Source(
-        str(absolute), path.stem, identity or _identity(path.absolute()), f"{stat.st_size}:{stat.st_mtime_ns}"
+        str(absolute), path.stem, identity or identity_of(path.absolute()), f"{stat.st_size}:{stat.st_mtime_ns}"
     )
 
 
-def _identity(path: PurePosixPath | Path) -> str:
+def identity_of(path: PurePosixPath | Path) -> str:
     if "#" in path.stem:
         return path.stem.split("#")[0]
     persons = [part for part in path.parts[:-1] if VOXCELEB_PERSON.match(part)]
@@ -129,7 +129,7 @@ def _from_s3(uri: str) -> tuple[list[Source], int]:
 
 def _s3_source(bucket: str, key: str, stamp: str) -> Source:
     name = PurePosixPath(key)
-    return Source(f"s3://{bucket}/{key}", name.stem, _identity(name), stamp)
+    return Source(f"s3://{bucket}/{key}", name.stem, identity_of(name), stamp)
 
 
 def _distinct_ids(sources: list[Source]) -> list[Source]:

@@ -25,7 +25,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from reenactory.infra.store import TEMP_PREFIX, MissingObject, StoreUnusable, checked_path
+from reenactory.infra.store import TEMP_PREFIX, Found, MissingObject, StoreUnusable, checked_path
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -35,6 +35,7 @@ BODY_ATTEMPTS = 3
 CONFLICT_ATTEMPTS = 8
 MULTIPART_BYTES = 16 << 20
 TRANSFER = TransferConfig(multipart_threshold=MULTIPART_BYTES, multipart_chunksize=MULTIPART_BYTES, max_concurrency=4)
+UPLOAD_MARK = "?uploadId="
 MISSING_CODES = frozenset({"NoSuchKey", "404", "NotFound"})
 
 T = TypeVar("T")
@@ -137,14 +138,35 @@ class S3Store:
 
     def list(self, prefix: str) -> Iterator[str]:
         """Paths that begin with `prefix`, sorted."""
+        # Sorted here as well: directory buckets and some servers list in another order.
+        return iter(sorted(found.path for found in self.look(prefix)))
+
+    def look(self, prefix: str) -> Iterator[Found]:
+        """As `list`, with sizes and times, page by page in the server's order."""
         folder = prefix.rpartition("/")[0]
         if folder:
             checked_path(folder)
-        root = f"{self.prefix}/" if self.prefix else ""
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=root + prefix)
-        keys = [listed["Key"].removeprefix(root) for page in pages for listed in page.get("Contents", [])]
-        # Sorted here as well: directory buckets and some servers list in another order. A trailing slash is a folder.
-        return iter(sorted(key for key in keys if not key.endswith("/")))
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._root + prefix)
+        listed = (entry for page in pages for entry in page.get("Contents", []))
+        return (
+            Found(entry["Key"].removeprefix(self._root), entry["Size"], entry["LastModified"].timestamp())
+            for entry in listed
+            if not entry["Key"].endswith("/")  # a folder
+        )
+
+    def unfinished(self, prefix: str) -> Iterator[Found]:
+        """Multipart uploads that were begun and not completed: they are paid for, and no listing shows them."""
+        pages = self._client.get_paginator("list_multipart_uploads").paginate(
+            Bucket=self.bucket, Prefix=self._root + prefix
+        )
+        for upload in (upload for page in pages for upload in page.get("Uploads", [])):
+            name = f"{upload['Key'].removeprefix(self._root)}{UPLOAD_MARK}{upload['UploadId']}"
+            yield Found(name, 0, upload["Initiated"].timestamp())
+
+    def discard(self, unfinished: Found) -> None:
+        """Give up a multipart upload."""
+        path, _, upload = unfinished.path.rpartition(UPLOAD_MARK)
+        self._client.abort_multipart_upload(Bucket=self.bucket, Key=self._key(path), UploadId=upload)
 
     def delete(self, path: str) -> None:
         """Remove the object; nothing happens where there is none."""
@@ -168,11 +190,15 @@ class S3Store:
         raise AssertionError("not reached: the last attempt returns or raises")
 
     @property
+    def _root(self) -> str:
+        return f"{self.prefix}/" if self.prefix else ""
+
+    @property
     def _client(self) -> "S3Client":
         return s3_client(os.getpid())
 
     def _key(self, path: str) -> str:
-        return f"{self.prefix}/{checked_path(path)}" if self.prefix else checked_path(path)
+        return self._root + checked_path(path)
 
     def _download(self, key: str, temp: Path) -> None:
         body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
