@@ -316,6 +316,7 @@ def _say(text: str) -> None:
 def main() -> None:
     """Entry point. Wrong use ends with one line and exit code 2; a bug keeps its traceback."""
     from reenactory.flows.wrong_use import WRONG_USE
+    from reenactory.infra.store import StoreFailed
 
     try:
         app()
@@ -324,6 +325,9 @@ def main() -> None:
         _refuse("; ".join(lines))
     except WRONG_USE as error:
         _refuse(str(error))
+    except StoreFailed as error:
+        sys.stderr.write(f"reenactory: {error}; what was finished is kept, the same command goes on from there\n")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("reenactory: interrupted; what was finished is kept, the same command goes on from there\n")
         sys.exit(130)

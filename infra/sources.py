@@ -165,13 +165,14 @@ def _digest(source: Source) -> str:
             return file_sha256(Path(source.uri))
         except OSError as error:
             raise UnusableInputError(f"{source.uri} cannot be read: {error.strerror}; leave it out") from None
-    from reenactory.infra.store_s3 import s3_client
+    from reenactory.infra.store_s3 import plain_words, s3_client
 
     bucket, _, key = source.uri.removeprefix("s3://").partition("/")
-    body = s3_client(os.getpid()).get_object(Bucket=bucket, Key=key)["Body"]
     digest = hashlib.sha256()
-    for chunk in body.iter_chunks(2**20):
-        digest.update(chunk)
+    with plain_words(source.uri, bucket):
+        body = s3_client(os.getpid()).get_object(Bucket=bucket, Key=key)["Body"]
+        for chunk in body.iter_chunks(2**20):
+            digest.update(chunk)
     return digest.hexdigest()
 
 
@@ -179,11 +180,12 @@ def local_copy(uri: str, folder: Path) -> Path:
     """The source as a local file: itself, or a download into `folder`."""
     if not uri.startswith("s3://"):
         return Path(uri)
-    from reenactory.infra.store_s3 import s3_client
+    from reenactory.infra.store_s3 import plain_words, s3_client
 
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     target = folder / PurePosixPath(key).name
-    s3_client(os.getpid()).download_file(bucket, key, str(target))
+    with plain_words(uri, bucket):
+        s3_client(os.getpid()).download_file(bucket, key, str(target))
     return target
 
 

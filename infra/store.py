@@ -25,6 +25,13 @@ class StoreUnusable(Exception):  # noqa: N818, named after what it says
     """A store that cannot be written. The message is one line: what is wrong and what to do."""
 
 
+class StoreFailed(Exception):  # noqa: N818, named after what it says
+    """A store that worked and does not any more. The message is one line: what is wrong and what to do.
+
+    Nothing is half-written, and the same command goes on from there once the store is well.
+    """
+
+
 class Found(NamedTuple):
     """An object as a listing shows it."""
 

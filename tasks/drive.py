@@ -11,7 +11,7 @@ from reenactory.infra.index import RecordIndex
 from reenactory.infra.pool import Pool, WorkerCrashError
 from reenactory.infra.progress import Tally
 from reenactory.infra.records import Record
-from reenactory.infra.store import Store
+from reenactory.infra.store import Store, StoreFailed
 from reenactory.models.weights import WeightError, require
 from reenactory.tasks.outcomes import Reason, Rejected
 from reenactory.tasks.rates import seconds_per_frame
@@ -19,6 +19,8 @@ from reenactory.tasks.runner import save
 from reenactory.tasks.stage import Chain, Job
 
 ATTEMPTS = 2  # of a chain that failed for a reason that is not its data: a store that was away for a moment
+
+STORE_AWAY = 3  # chains in a row that fail for good because of the store: those after them would too, a minute each
 
 FollowUp = Callable[[Chain, dict[str, Entry]], Iterable[Chain]]
 
@@ -71,6 +73,7 @@ class Drive:
     needed_weights: Sequence[str] = ()  # of all that may follow: checked when the first work begins, not before
     ledger: Ledger = field(default_factory=Ledger)
     _checked: bool = False
+    _away: int = 0  # chains in a row
     _rates: dict[str, float] = field(default_factory=dict)  # as this drive began
 
     def run(self, chains: Iterable[Chain]) -> Ledger:
@@ -158,6 +161,7 @@ class Drive:
 
         Raises:
             WeightError: a file that the stage needs is not on this machine; no other item could be worked on either.
+            StoreFailed: several items in a row failed because of the store.
         """
         error = future.exception()
         if isinstance(error, WeightError):
@@ -166,8 +170,12 @@ class Drive:
             return self._quarantine(chain, str(error))
         if error is not None:
             if attempt >= ATTEMPTS:
+                self._away = self._away + 1 if isinstance(error, StoreFailed) else 0
+                if self._away >= STORE_AWAY:
+                    raise error
                 self.ledger.failures.append(Failure(chain[0].label, f"{type(error).__name__}: {error}"))
             return None
+        self._away = 0
         for record in future.result():
             self._count(record)
         return {record.key for record in future.result()}

@@ -119,17 +119,22 @@ def content(store: Store) -> dict[str, str]:
     return texts
 
 
-@pytest.fixture(params=["local", "seaweedfs"])
-def town(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
-    uri = str(tmp_path / "store")
-    if request.param == "seaweedfs":
-        server: S3Server = request.getfixturevalue("s3_server")
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        store_s3.s3_client.cache_clear()
-        uri = f"s3://{server.bucket}/forget/{tmp_path.name}"
-    yield Town(open_store(uri), tmp_path)
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(open_store(str(tmp_path / "store")), tmp_path)
+
+
+@pytest.fixture
+def far_town(s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
     store_s3.s3_client.cache_clear()
+    yield Town(open_store(f"s3://{s3_server.bucket}/forget/{tmp_path.name}"), tmp_path)
+    store_s3.s3_client.cache_clear()
+
+
+def test_nothing_of_the_person_remains_in_a_bucket(far_town: Town) -> None:
+    test_nothing_of_the_person_remains_and_all_else_does(far_town)
 
 
 def test_nothing_of_the_person_remains_and_all_else_does(town: Town) -> None:
