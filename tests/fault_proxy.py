@@ -104,7 +104,11 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None:
             fault(self)
             return
-        status, headers, body = self.ask_upstream()
+        try:
+            status, headers, body = self.ask_upstream()
+        except (OSError, http.client.HTTPException):  # the server is down: so is the connection to it
+            self.reset()
+            return
         self.send_head(status, headers, int(dict(headers).get("Content-Length", len(body))))
         self.wfile.write(body)
 
