@@ -8,7 +8,7 @@ from pydantic import Field
 from reenactory.flows.adoption import adopt_renders
 from reenactory.flows.results import write_results
 from reenactory.flows.run_files import keep_pairs, read_run_pairs, run_path
-from reenactory.flows.workplace import ShardMap, Where, Workplace, in_order, workplace
+from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
 from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.shards import make_shards
 from reenactory.infra.store import Store
@@ -28,11 +28,11 @@ WEIGHTS = ("face_landmarker", "sface", "inception_2015", "lpips_alex")
 class EvaluateRequest(Where):
     """Parameters of the `evaluate-report` deployment and of `reenactory evaluate`."""
 
-    run: str = Field(pattern=r"^[\w.-]+$", description="Name of the run.")
+    run: str = Field(pattern=NAME, description="Name of the run.")
     renders: str | None = Field(
         default=None, description="Folder of videos that another method made, named PAIR_ID.mp4 after the run's pairs."
     )
-    name: str = Field(default="external", pattern=r"^[\w.-]+$", description="With renders: what to call that method.")
+    name: str = Field(default="external", pattern=NAME, description="With renders: what to call that method.")
     pairs: str | None = Field(default=None, description="Pair file, for a run that has none yet.")
 
 

@@ -24,6 +24,7 @@ from reenactory.tasks.outcomes import Reason
 from reenactory.tasks.runner import StageWorker
 from reenactory.tasks.stage import Chain, Runtime
 
+NAME = r"^\w[\w.-]{0,99}$"  # of a dataset or run: a folder of the store, so neither hidden nor `..` nor too long
 MOST_FAILURES = 20  # that a summary names: a store that is away fails every item for one reason
 
 Item = TypeVar("Item")

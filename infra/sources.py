@@ -183,7 +183,7 @@ def local_copy(uri: str, folder: Path) -> Path:
     from reenactory.infra.store_s3 import plain_words, s3_client
 
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    target = folder / PurePosixPath(key).name
+    target = folder / f"video{PurePosixPath(key).suffix}"  # a key's name may be longer than a file system takes
     with plain_words(uri, bucket):
         s3_client(os.getpid()).download_file(bucket, key, str(target))
     return target

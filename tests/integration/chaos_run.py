@@ -33,6 +33,7 @@ from reenactory.tasks.stage import Chain, Job, Runtime
 
 VERSION = 1
 SCHEMA = None
+watched: list[bool] = []  # whether the writes of this process are
 
 
 class Params(stage.StageParams):
@@ -73,7 +74,8 @@ def job(number: int) -> Job:
 
 def register() -> None:
     """Make this module a stage of this process."""
-    stage.STAGES = (*stage.STAGES, "chaotic")
+    if "chaotic" not in stage.STAGES:
+        stage.STAGES = (*stage.STAGES, "chaotic")
     sys.modules["reenactory.tasks.chaotic"] = sys.modules["chaos_run"]
     rates.TYPICAL_SECONDS_PER_FRAME["chaotic"] = 0.001
 
@@ -103,20 +105,21 @@ def disk_full() -> None:
 
 def watch_writes(events: Sequence[Callable[[], None]]) -> None:
     """Have the events happen before and after every write of this process."""
+    watched.append(True)
     for kind in (LocalStore, S3Store):
         for name in ("put", "put_file"):
             setattr(kind, name, _watched(getattr(kind, name), events))
 
 
 def _watched(write: Callable[..., None], events: Sequence[Callable[[], None]]) -> Callable[..., None]:
-    def watched(*arguments: object) -> None:
+    def with_events(*arguments: object) -> None:
         for event in events:
             event()
         write(*arguments)
         for event in events:
             event()
 
-    return watched
+    return with_events
 
 
 def worker(store_uri: str, tokens: Path, here: Path) -> StageWorker:
@@ -124,7 +127,7 @@ def worker(store_uri: str, tokens: Path, here: Path) -> StageWorker:
     sys.path.insert(0, str(here))
     import chaos_run
 
-    if "chaotic" not in stage.STAGES:
+    if not chaos_run.watched:
         chaos_run.register()
         events = [("worker", chaos_run.die), ("full", chaos_run.disk_full)]
         chaos_run.watch_writes([chaos_run.on_every(kind, tokens, happen) for kind, happen in events])
