@@ -56,7 +56,7 @@ def cases(folder: Path, count: int) -> dict[str, tuple[Callable[[], object], Cal
     small = np.concatenate(list(read_chunks(video, ReadSpec(height=360, pixel_format="bgr24"))))
     matter, fitter = matte.load(matte.Params(), RUNTIME), face3d.load(face3d.Params(), RUNTIME)
     looker = features.load(features.Params(), RUNTIME)
-    fitted = face3d._table(fitter.landmarker.detect(frames), frames.shape[1:3], "benchmark")
+    fitted = face3d.to_table(fitter.extractor.fit(frames, fitter.landmarker.detect(frames)), "benchmark")
     points = np.tile(np.float32([[38, 52], [74, 52], [56, 72], [42, 92], [71, 92]]), (count, 1, 1))
     return {
         "detect": (

@@ -39,8 +39,16 @@ SetOption = Annotated[
 PresetOption = Annotated[
     str,
     typer.Option(
-        help="fomm: the published numbers; in-the-wild: for low-resolution or tightly framed video. --set goes over it."
+        help="fomm: the published rules; fomm-exact: every frame, 25/s, no rule about shots; in-the-wild: for "
+        "low-resolution or tightly framed video. --set goes over it."
     ),
+]
+FpsOption = Annotated[
+    float | None,
+    typer.Option(help="Frames per second of the clips; short for --set detect.fps=N. Default: the video's."),
+]
+SplitListOption = Annotated[
+    str | None, typer.Option(help="Persons of the test split, one per line: for clips that name no split themselves.")
 ]
 WeightsOption = Annotated[
     list[str] | None, typer.Option("--weights", help="Your own file for a catalogue name: NAME=PATH (repeatable).")
@@ -58,10 +66,12 @@ def preprocess(
     metadata: Annotated[
         str | None, typer.Option(help="VoxCeleb metadata CSV, or utterance text files (a folder).")
     ] = None,
+    split_list: SplitListOption = None,
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
     preset: PresetOption = "fomm",
+    fps: FpsOption = None,
     knobs: SetOption = None,
     weights: WeightsOption = None,
     prefect: PrefectOption = False,
@@ -77,11 +87,12 @@ def preprocess(
             "store": store,
             "dataset": dataset,
             "metadata": metadata,
+            "split_list": split_list,
             "workers": workers,
             "device": device,
             "retry": retry or [],
             "preset": preset,
-            "params": parse_knobs(knobs),
+            "params": parse_knobs(knobs, fps),
         }
     )
     _run(preprocess, request, "preprocess_dataset", prefect)
@@ -97,6 +108,7 @@ def plan(
     ] = None,
     workers: WorkersOption = None,
     preset: PresetOption = "fomm",
+    fps: FpsOption = None,
     knobs: SetOption = None,
     weights: WeightsOption = None,
     rebuild_index: Annotated[
@@ -117,7 +129,7 @@ def plan(
             "metadata": metadata,
             "workers": workers,
             "preset": preset,
-            "params": parse_knobs(knobs),
+            "params": parse_knobs(knobs, fps),
         }
     )
     _console().print(render_plan(plan(request, rebuild_index)))

@@ -5,13 +5,18 @@ from collections.abc import Mapping
 from reenactory.infra.summary import Summary
 from reenactory.tasks.outcomes import MEANING, Reason
 
+# Whoever has a part of a published data set is told so once: the rest are twenty thousand rows of the clips table.
+NO_EXAMPLES = frozenset({Reason.MISSING_VIDEO})
+
 
 def closing_lines(summary: Summary, places: Mapping[str, str]) -> list[str]:
     """Lines for a person; the very last one says where the results are."""
     lines = [f"{summary.flow}: {summary.items} items, {summary.done} done, {summary.failed} failed"]
     for reason, count in summary.rejected.items():
-        shown = summary.rejected_examples.get(reason, [])
         lines.append(f"  {count} rejected: {reason}: {MEANING[Reason(reason)]}")
+        if reason in NO_EXAMPLES:
+            continue
+        shown = summary.rejected_examples.get(reason, [])
         lines += [f"    {example}" for example in shown]
         if count > len(shown):
             lines.append(f"    and {count - len(shown)} more: see the tables")

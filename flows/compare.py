@@ -12,8 +12,10 @@ from reenactory.infra.tables import get_table
 from reenactory.models.metrics.bootstrap import PairedDifference, paired_bootstrap
 from reenactory.models.metrics.definition import lookup
 from reenactory.tasks.aggregate import SEED
+from reenactory.tasks.crop_mode import require_one_mode
 from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.errors import WrongUseError
+from reenactory.tasks.rendering import ClipRow, clip_rows
 
 KEYS = ["pair_id", "frame", "metric", "definition"]
 
@@ -35,11 +37,15 @@ def compare(store_uri: str, run_a: str, run_b: str) -> list[Line]:
     """Every renderer of A against every renderer of B (with one run given twice: against each other, once).
 
     Raises:
-        WrongUseError: a run has no scores, or the two share no pair.
+        WrongUseError: a run has no scores, the two share no pair, or their clips are of different crop modes.
     """
     store = open_store(store_uri)
     first, second = _scores(store, run_a), _scores(store, run_b)
-    identities = _identities(store, run_a) | _identities(store, run_b)
+    sources = _sources(store, run_a), _sources(store, run_b)
+    require_one_mode(clip for side in sources for _, clip in side.values())
+    identities = {
+        pair: (protocol, str(clip["identity"])) for side in sources for pair, (protocol, clip) in side.items()
+    }
     lines: list[Line] = []
     for name_a in sorted(first["renderer"].unique()):
         for name_b in sorted(second["renderer"].unique()):
@@ -60,14 +66,14 @@ def _scores(store: Store, run: str) -> pd.DataFrame:
     return scores
 
 
-def _identities(store: Store, run: str) -> dict[str, tuple[str, str]]:
-    """Protocol and source identity by pair."""
+def _sources(store: Store, run: str) -> dict[str, tuple[str, ClipRow]]:
+    """Protocol and source clip by pair."""
     pairs, dataset = read_run_pairs(store, run)
-    owners = {row["clip_id"]: row["identity"] for row in read_clips(store, dataset).to_pylist()}
-    gone = sorted({pair.source_clip for pair in pairs} - set(owners))
+    clips = clip_rows(read_clips(store, dataset))
+    gone = sorted({pair.source_clip for pair in pairs} - set(clips))
     if gone:
         raise WrongUseError(f"dataset {dataset!r} no longer has clip {gone[0]} of run {run!r}: preprocess it again")
-    return {pair.pair_id: (pair.protocol, owners[pair.source_clip]) for pair in pairs}
+    return {pair.pair_id: (pair.protocol, clips[pair.source_clip]) for pair in pairs}
 
 
 def _lines(name_a: str, name_b: str, both: pd.DataFrame, identities: dict[str, tuple[str, str]]) -> list[Line]:

@@ -15,13 +15,13 @@ from reenactory.flows.render import RenderRequest, render
 from reenactory.infra.ray_session import keep_ray
 from reenactory.infra.store import open_store
 from reenactory.infra.summary import Summary, merge
-from reenactory.models.weights import catalogue, locate
+from reenactory.models.weights import fetchable, locate
 from reenactory.tasks.presets import Preset
 
 RUN = "demo"
 RENDERERS = ("copy", "warp")
 CLIPS = {"demo_woman": "woman.mp4", "demo_man": "man.mp4", "demo_no_face": "no_face.mp4"}
-UNUSED_WEIGHTS = frozenset({"lpips_vgg16"})
+UNUSED_WEIGHTS = frozenset({"lpips_vgg16", "open_face_model"})
 
 PRESET = Preset.IN_THE_WILD  # the published filters want faces of 256 px; these clips are 640x360
 
@@ -33,7 +33,7 @@ class DemoResult(NamedTuple):
 
 def demo(out: Path, workers: int | None, frames: int) -> DemoResult:
     """Run everything; a second time everything comes from the store. Returns the merged summary and where to look."""
-    fetch_models([name for name in catalogue() if name not in UNUSED_WEIGHTS])
+    fetch_models([name for name in fetchable() if name not in UNUSED_WEIGHTS])
     store = str(out / "store")
     videos = _videos(out / "videos")
     with keep_ray():

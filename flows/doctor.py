@@ -68,7 +68,7 @@ def _weights() -> Iterator[Finding]:
 def _optional() -> Iterator[Finding]:
     yield Finding(what="renderers", ok=True, needed=False, found=", ".join(renderer_names()))
     pytorch3d = find_spec("pytorch3d") is not None
-    remedy = "none needed: the torch rasterizer serves"
+    remedy = "none needed: on a CPU numba serves, on a GPU torch"
     yield Finding(what="pytorch3d", ok=pytorch3d, needed=False, found="yes" if pytorch3d else "no", remedy=remedy)
     given = any(os.environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"))
     found = "named in the environment" if given else "none in the environment (a role or ~/.aws may still serve)"

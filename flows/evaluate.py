@@ -17,6 +17,7 @@ from reenactory.infra.tables import get_table
 from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.drive import Ledger
 from reenactory.tasks.errors import WrongUseError
+from reenactory.tasks.extractors import check_this_machine
 from reenactory.tasks.pairs import Pair, read_pairs
 from reenactory.tasks.rendering import ClipRow, check_pairs, clip_rows
 from reenactory.tasks.report import write_report
@@ -69,6 +70,7 @@ def _pairs_and_clips(store: Store, request: EvaluateRequest) -> tuple[list[Pair]
     pairs, dataset = read_run_pairs(store, request.run)
     clips = clip_rows(read_clips(store, dataset))
     check_pairs(pairs, clips)
+    check_this_machine(clips[pair.driving_clip].get("extractor") for pair in pairs)
     return pairs, clips
 
 

@@ -6,13 +6,13 @@ from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.preprocess import PreprocessParams
 
 
-def parse_knobs(texts: Sequence[str] | None) -> dict[str, dict[str, str]]:
-    """Nested parameters by stage; values are checked by the parameters themselves.
+def parse_knobs(texts: Sequence[str] | None, fps: float | None = None) -> dict[str, dict[str, str]]:
+    """Nested parameters by stage; values are checked by the parameters themselves. `fps` is short for detect.fps.
 
     Raises:
         WrongUseError: a text of another form, or a stage or knob that does not exist; the message lists those that do.
     """
-    nested: dict[str, dict[str, str]] = {}
+    nested: dict[str, dict[str, str]] = {} if fps is None else {"detect": {"fps": str(fps)}}
     for text in texts or ():
         place, equals, value = text.partition("=")
         stage, dot, name = place.partition(".")

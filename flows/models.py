@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.progress import Progress
 from rich.table import Table
 
-from reenactory.models.weights import catalogue, fetch, verify
+from reenactory.models.weights import catalogue, fetch, fetchable, verify
 
 
 def render_catalogue() -> Table:
@@ -15,14 +15,15 @@ def render_catalogue() -> Table:
     states = {result.name: result.status for result in verify()}
     for name, entry in catalogue().items():
         licence = entry.licence if entry.commercial else f"{entry.licence} [bold](not for commercial use)[/]"
-        table.add_row(name, entry.what, licence, f"{entry.bytes / 1e6:.1f}", states[name])
+        size = f"{entry.bytes / 1e6:.1f}" if entry.bytes else ""
+        table.add_row(name, entry.what, licence, size, states.get(name, f"bring your own: --weights {name}=PATH"))
     return table
 
 
 def fetch_models(names: Sequence[str] | None) -> int:
     """Fetch what is missing, show licences that restrict use before it. Returns the exit code."""
     entries = catalogue()
-    chosen = list(names) if names else list(entries)
+    chosen = list(names) if names else fetchable()
     for name in chosen:
         if name in entries and not entries[name].commercial:
             sys.stderr.write(f"{name}: not for commercial use: {entries[name].licence}\n")

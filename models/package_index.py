@@ -16,7 +16,7 @@ from pypi_simple import (
 )
 
 from reenactory.models.archives import extract_member
-from reenactory.models.catalogue import PackageSource
+from reenactory.models.catalogue import BuiltSource, PackageSource
 from reenactory.models.download import TIMEOUT_S, Downloader, DownloadFailed, Progress, without_credentials
 
 MAX_ARCHIVE_BYTES = 1 << 30
@@ -32,6 +32,10 @@ class PackageArchives:
 
     def extract(self, source: PackageSource, target: Path, limit: int, progress: Progress) -> None:
         """Write the member to `target`; DownloadFailed or BadArchive where that cannot be done."""
+        extract_member(self.archive(source, progress), source.member, target, limit)
+
+    def archive(self, source: PackageSource | BuiltSource, progress: Progress) -> Path:
+        """The whole archive; DownloadFailed where it cannot be had."""
         archive = self._folder / source.archive
         if not archive.exists():
             part = archive.with_name(archive.name + ".part")
@@ -39,9 +43,9 @@ class PackageArchives:
             self._downloader.download(package.url, part, MAX_ARCHIVE_BYTES, progress)
             _check_digest(part, package)
             part.replace(archive)
-        extract_member(archive, source.member, target, limit)
+        return archive
 
-    def _find(self, source: PackageSource) -> DistributionPackage:
+    def _find(self, source: PackageSource | BuiltSource) -> DistributionPackage:
         name, _, version = source.package.partition("==")
         self._endpoint = self._endpoint or index_endpoint()
         index = PyPISimple(self._endpoint, session=self._downloader.session)

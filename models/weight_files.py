@@ -11,7 +11,7 @@ from typing import Literal
 
 import platformdirs
 
-from reenactory.models.catalogue import CatalogueEntry, UrlSource
+from reenactory.models.catalogue import BuiltSource, CatalogueEntry, PackageSource, Source, UrlSource
 
 OVERRIDES_VARIABLE = "REENACTORY_WEIGHTS"  # an environment variable, so that it reaches worker processes
 CACHE_VARIABLE = "REENACTORY_CACHE"
@@ -127,22 +127,29 @@ def ways_to_get(missing: Sequence[CatalogueEntry], tried: Mapping[str, Sequence[
     """What is missing, what was tried, and every way to get it; several lines."""
     lines = ["these files are missing:"]
     for entry in missing:
-        lines.append(f"  {entry.name}: {entry.file}, {entry.bytes / 1e6:.1f} MB, {entry.what} [{entry.licence}]")
+        size = f"{entry.bytes / 1e6:.1f} MB, " if entry.bytes else ""
+        lines.append(f"  {entry.name}: {entry.file}, {size}{entry.what} [{entry.licence}]")
         lines += [f"      tried: {reason}" for reason in (tried or {}).get(entry.name, [])]
         lines += [f"      {_published(source)}" for source in entry.sources]
     example = missing[0]
+    lines.append("ways to get them:")
+    if fetchable := [entry.name for entry in missing if not entry.user_supplied]:
+        lines += [
+            f"  with a network: reenactory models fetch {' '.join(fetchable)}",
+            f"  from a machine that has them: copy its cache to {cache_folder()} (another place: {CACHE_VARIABLE})",
+        ]
+    if own := [entry.name for entry in missing if entry.user_supplied]:
+        lines.append(f"  from their authors, who do not let others hand them out: {', '.join(own)}")
     lines += [
-        "ways to get them:",
-        f"  with a network: reenactory models fetch {' '.join(entry.name for entry in missing)}",
-        f"  from a machine that has them: copy its cache to {cache_folder()} (another place: {CACHE_VARIABLE})",
         f"  by hand, from the places above: --weights {example.name}=/path/{example.file}",
         f"""  or in the environment: {OVERRIDES_VARIABLE}='{{"{example.name}": "/path/{example.file}"}}'""",
     ]
     return "\n".join(lines)
 
 
-def _published(source: object) -> str:
-    return f"{'address' if isinstance(source, UrlSource) else 'package'}: {source}"
+def _published(source: Source) -> str:
+    kinds = {UrlSource: "address: ", PackageSource: "package: ", BuiltSource: ""}
+    return f"{kinds[type(source)]}{source}"
 
 
 def _note(path: Path) -> Path:

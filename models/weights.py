@@ -33,6 +33,7 @@ __all__ = [
     "WeightMissing",
     "catalogue",
     "fetch",
+    "fetchable",
     "locate",
     "overrides_text",
     "require",
@@ -62,6 +63,8 @@ def locate(name: str) -> Path:
     given = _given(name)
     if given is not None:
         return given
+    if entry.user_supplied:
+        raise WeightMissing(ways_to_get([entry]))
     path = cached_path(entry)
     try:
         pinned = is_pinned(entry, path)
@@ -93,14 +96,25 @@ def require(names: Sequence[str]) -> None:
 
 
 def sha256_of(name: str) -> str:
-    """sha256 of the file that `locate` gives: hashed from the user's own file, else the pinned one (no file needed)."""
+    """sha256 of the file that `locate` gives: hashed from the user's own file, else the pinned one (no file needed).
+
+    Raises:
+        WeightMissing: a file that only the user can bring, and none is named.
+    """
     entry = _entry(name)
     given = _given(name)
+    if given is None and entry.user_supplied:
+        raise WeightMissing(ways_to_get([entry]))
     return entry.sha256 if given is None else file_sha256(given)
 
 
+def fetchable() -> list[str]:
+    """Names of all files that `fetch` can get; the others only the user can bring."""
+    return [name for name, entry in catalogue().items() if not entry.user_supplied]
+
+
 def fetch(names: Sequence[str] | None = None, progress: FetchProgress | None = None) -> list[FetchResult]:
-    """Bring the named files (None: all) into the cache; what is there already costs nothing.
+    """Bring the named files (None: all that can be had) into the cache; what is there already costs nothing.
 
     Args:
         names: entries of the catalogue.
@@ -114,14 +128,18 @@ def fetch(names: Sequence[str] | None = None, progress: FetchProgress | None = N
     # Imported here: the network and index clients take 0.5 s to import, which a worker that loads a file need not pay.
     from reenactory.models.fetch import fetch_entries
 
-    entries = [_entry(name) for name in (catalogue() if names is None else names)]
+    entries = [_entry(name) for name in (fetchable() if names is None else names)]
     return fetch_entries(entries, overrides(catalogue()), progress)
 
 
 def verify() -> list[VerifyResult]:
-    """Hash every file anew, whatever is remembered of it. A corrupt cached file is removed."""
+    """Hash every file anew, whatever is remembered of it. A corrupt cached file is removed.
+
+    A file that only the user can bring has no line where none is named: it is not missing for anything but its use.
+    """
     given = overrides(catalogue())
-    return [_verify(entry, given.get(entry.name)) for entry in catalogue().values()]
+    entries = [entry for entry in catalogue().values() if entry.name in given or not entry.user_supplied]
+    return [_verify(entry, given.get(entry.name)) for entry in entries]
 
 
 def _verify(entry: CatalogueEntry, given: Path | None) -> VerifyResult:

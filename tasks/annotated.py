@@ -43,10 +43,12 @@ def _span(row: Row, faces: Faces) -> tuple[int, int]:
 def _tracks(row: Row, picture: Picture, faces: Faces, rules: TrackFilters) -> list[Track]:
     """Tracks of the annotated face alone; how many others there are is still counted."""
     chosen = _chosen(row, picture, faces)
-    first, count = faces.first.copy(), np.zeros_like(faces.count)
+    stop = _span(row, faces)[1]
+    first, count = faces.first[:stop].copy(), np.zeros_like(faces.count[:stop])
     for frame, face in chosen.items():
         first[frame], count[frame] = face, 1
-    tracks = find_tracks(replace(faces, first=first, count=count), rules)
+    extent = "annotation" if stop < len(faces.count) else faces.extent
+    tracks = find_tracks(replace(faces, first=first, count=count, extent=extent), rules)
     return [_among_all(track, faces) for track in tracks]
 
 

@@ -17,6 +17,7 @@ CLIPS = pa.schema(
         ("video_uri", pa.string()),
         ("video_sha256", pa.string()),
         ("identity", pa.string()),
+        ("face", pa.int64()),  # with track.faces = all: its number in the video, which ends the identity; else null
         ("video_id", pa.string()),
         ("split", pa.string()),
         ("start_frame", pa.int64()),  # at fps_num / fps_den
@@ -35,6 +36,7 @@ CLIPS = pa.schema(
         ("blur", pa.float64()),  # median variance of the Laplacian of the face at 96x96: lower is more blurred
         ("alpha_mean", pa.float64()),  # share of the clip that the matte covers
         ("alpha_change", pa.float64()),  # mean absolute change from frame to frame: a torn matte stands out
+        ("alpha_soft_max", pa.float64()),  # largest half-transparent share of a frame: part of a shoulder, say
         ("alpha_face_min", pa.float64()),  # lowest mean alpha in the middle of the face; null: no face was found
         ("matte_flag", pa.string()),  # LOST_FACE where that is below 0.5
         ("detected_share", pa.float64()),  # of frames with a face
@@ -42,6 +44,7 @@ CLIPS = pa.schema(
         ("crop_key", pa.string()),
         ("matte_key", pa.string()),
         ("face3d_key", pa.string()),
+        ("extractor", pa.string()),  # of the coefficients: name and the sha256 of its weights, 12 digits each
         ("outcome", pa.string()),
         ("reason", pa.string()),
         ("detail", pa.string()),
@@ -104,6 +107,7 @@ def read_clips(store: Store, dataset: str, done_only: bool = True) -> pa.Table:
             f"dataset {dataset!r} is not in {store.uri}; it has: {', '.join(names) or 'none'}. "
             f"Make it with `reenactory preprocess INPUT --store {store.uri} --dataset {dataset}`"
         )
-    table = pa.concat_tables([get_table(store, path) for path in parts])
+    # Parts of older versions lack newer columns: null.
+    table = pa.concat_tables([get_table(store, path) for path in parts], promote_options="default")
     table = table.sort_by("clip_id")
     return table.filter(pc.equal(table["outcome"], "done")) if done_only else table

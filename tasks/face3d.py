@@ -12,24 +12,25 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from reenactory.models import weights as catalogue
+from reenactory.models.extractors.protocol import Extractor, Fit
+from reenactory.tasks.extractors import DEFAULT, LANDMARKER, ExtractorName, extractor_class, extractor_id
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
 from reenactory.tasks.stage import Runtime, StageParams
 
 if TYPE_CHECKING:
-    from reenactory.models.face_mesh.landmarker import FaceLandmarker, Landmarks
+    from reenactory.models.face_mesh.landmarker import FaceLandmarker
 
 VERSION = 1
-EXTRACTOR = "mediapipe-face-landmarker"
 
 SCHEMA = pa.schema(
     [
         ("frame", pa.int32()),
         ("detected", pa.bool_()),
-        ("id", pa.list_(pa.float32(), 80)),  # null: this extractor has no identity model
-        ("exp", pa.list_(pa.float32(), 64)),  # 0:52 the landmarker's expression scores in its own order, then zeros
-        ("tex", pa.list_(pa.float32(), 80)),  # null: no texture model
+        ("id", pa.list_(pa.float32(), 80)),  # null where the extractor has no identity model; tex and gamma likewise
+        ("exp", pa.list_(pa.float32(), 64)),
+        ("tex", pa.list_(pa.float32(), 80)),
         ("angles", pa.list_(pa.float32(), 3)),  # pitch, yaw, roll in radians
-        ("gamma", pa.list_(pa.float32(), 27)),  # null: no light model
+        ("gamma", pa.list_(pa.float32(), 27)),
         ("trans", pa.list_(pa.float32(), 3)),  # model units, camera at distance 10, focal length 1015 at 224 px
         ("crop", pa.list_(pa.float32(), 3)),  # s, tx, ty of the 224 alignment
         ("landmarks", pa.list_(pa.float32(), 136)),  # x, y of 68 points, pixels of the crop
@@ -41,6 +42,11 @@ SCHEMA = pa.schema(
 class Params(StageParams):
     """How faces are fitted."""
 
+    extractor: ExtractorName = Field(
+        default=DEFAULT,
+        description="mediapipe: expression scores and pose of the landmarker; deep3d: Deep3DFaceRecon's 257 "
+        "coefficients, with your own checkpoint (--weights deep3d_epoch20=PATH). Their numbers are never mixed.",
+    )
     min_confidence: float = Field(
         default=0.5,
         gt=0,
@@ -64,55 +70,46 @@ class Item:
 @dataclass(frozen=True)
 class Models:
     landmarker: "FaceLandmarker"
-    extractor: str
+    extractor: Extractor
+    extractor_id: str
 
 
 def weights(params: Params) -> Sequence[str]:
-    return ("face_landmarker",)
+    return (LANDMARKER, *extractor_class(params.extractor).weights)
 
 
 def load(params: Params, runtime: Runtime) -> Models:
     from reenactory.models.face_mesh.landmarker import FaceLandmarker
 
-    path = catalogue.locate("face_landmarker")
-    extractor = f"{EXTRACTOR}+{catalogue.sha256_of('face_landmarker')[:12]}"
-    return Models(FaceLandmarker(path, params.min_confidence), extractor)
+    chosen = extractor_class(params.extractor)
+    paths = {name: catalogue.locate(name) for name in chosen.weights}
+    landmarker = FaceLandmarker(catalogue.locate(LANDMARKER), params.min_confidence)
+    return Models(landmarker, chosen(runtime.device, runtime.threads, paths), extractor_id(params.extractor))
 
 
 def run(item: Item, params: Params, models: Models) -> Sequence[Outcome]:
     found = models.landmarker.detect(item.frames)
-    frames = len(item.frames)
-    if params.require_face and not found.detected.any():
+    fit = models.extractor.fit(item.frames, found)
+    table = to_table(fit, models.extractor_id)
+    frames, detected = len(item.frames), int(np.asarray(table["detected"]).sum())
+    if params.require_face and not detected:
         return (Rejected(Reason.NO_FACE, f"no face in any of the {frames} frames of the clip"),)
-    table = _table(found, item.frames.shape[1:3], models.extractor)
     pq.write_table(table, item.scratch / "coefficients.parquet", compression="zstd")
     np.save(item.scratch / "mesh.npy", found.points, allow_pickle=False)
     files = {name: item.scratch / name for name in ("coefficients.parquet", "mesh.npy")}
-    detected = int(found.detected.sum())
-    return (Made(files, frames, {"detected": detected, "extractor": models.extractor}),)
+    return (Made(files, frames, {"detected": detected, "extractor": models.extractor_id}),)
 
 
-def _table(found: "Landmarks", size: tuple[int, int], extractor: str) -> pa.Table:
-    from reenactory.models.face_mesh.pose import align, angles_from_rotation, translation
-    from reenactory.models.face_mesh.topology import LANDMARKS_68
-
-    seen = found.detected
-    landmarks = found.points[:, LANDMARKS_68, :2]
-    alignment = align(landmarks, size[0])
-    crop = np.concatenate([alignment.scale[:, None], alignment.centre], axis=1)
-    exp = np.pad(found.scores, ((0, 0), (0, 64 - found.scores.shape[1])))
-    columns: dict[str, pa.Array] = {
-        "frame": pa.array(np.arange(len(seen), dtype=np.int32)),
-        "detected": pa.array(seen),
-        "exp": _rows(exp, seen),
-        "angles": _rows(angles_from_rotation(found.rotation), seen),
-        "trans": _rows(translation(landmarks, found.rotation, alignment, size), seen),
-        "crop": _rows(crop, seen),
-        "landmarks": _rows(landmarks.reshape(len(seen), 136), seen),
-        "extractor": pa.array([extractor] * len(seen)),
-    }
-    nothing = {name: pa.nulls(len(seen), SCHEMA.field(name).type) for name in SCHEMA.names if name not in columns}
-    return pa.table({name: {**columns, **nothing}[name] for name in SCHEMA.names}, schema=SCHEMA)
+def to_table(fit: Fit, extractor: str) -> pa.Table:
+    """Rows of one clip. A frame counts as detected where all that its extractor models is a number."""
+    columns = {name: values for name, values in fit._asdict().items() if values is not None}
+    seen = np.logical_and.reduce([np.isfinite(values).all(axis=1) for values in columns.values()])
+    arrays: dict[str, pa.Array] = {name: _rows(values, seen) for name, values in columns.items()}
+    arrays["frame"] = pa.array(np.arange(len(seen), dtype=np.int32))
+    arrays["detected"] = pa.array(seen)
+    arrays["extractor"] = pa.array([extractor] * len(seen))
+    nothing = {name: pa.nulls(len(seen), SCHEMA.field(name).type) for name in SCHEMA.names if name not in arrays}
+    return pa.table({name: {**arrays, **nothing}[name] for name in SCHEMA.names}, schema=SCHEMA)
 
 
 def _rows(values: NDArray[np.floating], seen: NDArray[np.bool_]) -> pa.Array:
@@ -129,21 +126,3 @@ def column(table: pa.Table, name: str) -> NDArray[np.float32]:
     present = np.asarray(array.is_valid())
     values[present] = np.asarray(array.drop_null().flatten(), np.float32).reshape(-1, array.type.list_size)
     return values
-
-
-def windows(table: pa.Table, radius: int = 13) -> NDArray[np.float32]:
-    """Motion descriptors of a clip in windows of 2 radius + 1 frames, formed at read time.
-
-    Args:
-        table: the face3d rows of one clip, in frame order.
-        radius: 13 gives the 27 frames of PIRenderer and 3DFlowRenderer; 0 a single frame.
-
-    Returns:
-        (T, 73, 2 radius + 1) float32: expression 64, angles 3, translation 3, crop 3 (raw values); frame indices are
-        clamped at the clip's ends. NaN in the columns of frames where no face was found.
-    """
-    descriptor = np.concatenate([column(table, name) for name in ("exp", "angles", "trans", "crop")], axis=1)
-    offsets = np.arange(-radius, radius + 1)
-    indices = np.clip(np.arange(len(descriptor))[:, None] + offsets, 0, len(descriptor) - 1)  # (T, 2r+1)
-    gathered: NDArray[np.float32] = descriptor[indices]  # (T, 2r+1, 73)
-    return gathered.transpose(0, 2, 1)

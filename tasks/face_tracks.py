@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from reenactory.tasks.crop_box import Box
+from reenactory.tasks.crop_mode import CropMode
 
 
 class TrackRules(Protocol):
@@ -42,13 +43,15 @@ class Track:
     motion: float  # mean speed of the face's centre, in its widths per second
     crowded_share: float  # of frames that show more than one face
     face: int | None = None  # number of the face within its video, where all faces are followed
+    ended: str = ""  # what stopped it, in words; empty where its span was given
 
-    def facts(self, box: Box) -> dict[str, JsonValue]:
+    def facts(self, box: Box, crop_mode: CropMode = CropMode.SQUARE) -> dict[str, JsonValue]:
         """The track as a clip that is cut by `box`."""
         return {
             "start_frame": self.start_frame,
             "frame_count": self.frame_count,
             "box_ltrb": list(box),
+            "crop_mode": crop_mode.value,
             "track_iou_min": self.iou_min,
             "face_px_min": self.face_px_min,
             "faces_max": self.faces_max,
@@ -70,6 +73,7 @@ class Faces:
     count: NDArray[np.int64]  # (F,)
     rate: float = 25.0  # frames per second
     shot_starts: frozenset[int] = field(default_factory=frozenset)
+    extent: str = "video"  # what ends where the frames do
 
     @classmethod
     def of(cls, table: pa.Table, frames: int) -> "Faces":
@@ -107,7 +111,8 @@ def find_tracks(faces: Faces, rules: TrackRules) -> list[Track]:
             frame += 1
             continue
         chosen, overlaps = _follow(faces, frame, anchor, free, rules)
-        found.append((track_of(faces, chosen, overlaps), chosen))
+        ended = _what_ended(faces, chosen, free, rules)
+        found.append((replace(track_of(faces, chosen, overlaps), ended=ended), chosen))
         if rules.faces == "all":
             free[list(chosen.values())] = False
         else:
@@ -130,16 +135,39 @@ def _follow(
     while frame < len(faces.count) and frame - start < rules.max_frames and frame - latest <= rules.max_gap + 1:
         if rules.end_at_shots and frame in faces.shot_starts:
             break
-        rows = faces.rows(frame)
-        if rows.stop > rows.start:
-            overlap = np.where(free[rows], iou(faces.boxes[anchor], faces.boxes[rows]), -1.0)
-            best = int(np.argmax(overlap))
-            if overlap[best] >= rules.min_iou:
-                chosen[frame] = rows.start + best
-                latest = frame
-                overlaps.append(float(overlap[best]))
+        best, overlap = _nearest(faces, frame, anchor, free)
+        if overlap >= rules.min_iou:
+            chosen[frame] = best
+            latest = frame
+            overlaps.append(overlap)
         frame += 1
     return chosen, overlaps
+
+
+def _nearest(faces: Faces, frame: int, anchor: int, free: NDArray[np.bool_]) -> tuple[int, float]:
+    """The row of the face that overlaps the anchor most, and how much: -1 where none is left."""
+    rows = faces.rows(frame)
+    if rows.stop == rows.start:
+        return -1, -1.0
+    overlap = np.where(free[rows], iou(faces.boxes[anchor], faces.boxes[rows]), -1.0)
+    best = int(np.argmax(overlap))
+    return rows.start + best, float(overlap[best])
+
+
+def _what_ended(faces: Faces, chosen: dict[int, int], free: NDArray[np.bool_], rules: TrackRules) -> str:
+    """What was wrong with the first frame that did not join. Where gaps are allowed, it is what the gap began with."""
+    start, frame = min(chosen), max(chosen) + 1
+    if frame >= len(faces.count):
+        return f"the end of the {faces.extent}"
+    where = f"at {frame / faces.rate:.2f} s (frame {frame})"
+    if frame - start >= rules.max_frames:
+        return f"max_frames {rules.max_frames} {where}"
+    if rules.end_at_shots and frame in faces.shot_starts:
+        return f"a cut to another shot {where}"
+    _, overlap = _nearest(faces, frame, chosen[start], free)
+    if overlap < 0:
+        return f"a frame without the face {where}"
+    return f"a face that overlaps the track's first box by {overlap:.2f} only {where}, min_iou is {rules.min_iou}"
 
 
 def _numbered(faces: Faces, found: list[tuple[Track, dict[int, int]]], rules: TrackRules) -> list[Track]:

@@ -21,7 +21,7 @@ from reenactory.tasks.stage import Runtime, StageParams
 if TYPE_CHECKING:
     from reenactory.models.rvm.matting import Matting, VideoMatter
 
-VERSION = 2
+VERSION = 3
 SCHEMA = None
 
 

@@ -9,16 +9,19 @@ from pydantic import JsonValue
 
 FLAG_BELOW = 0.5  # mean alpha in the middle of the face; 1.0 on the good clips that were looked at
 LOST_FACE = "LOST_FACE"
+HALF_TRANSPARENT = (25, 230)  # alphas of 255 above and below which a pixel is neither person nor ground
 
 
 @dataclass(frozen=True)
 class MatteQuality:
-    """Alphas in 0..1. `change`: mean absolute change from frame to frame. `face_min`: the lowest mean alpha of a frame
-    in the middle of its face, and the frame; None where no frame has a face."""
+    """Alphas in 0..1. `change`: mean absolute change from frame to frame. `soft_max`: the largest share of a frame that
+    is half transparent. `face_min`: the lowest mean alpha of a frame in the middle of its face, and the frame; None
+    where no frame has a face."""
 
     mean: float
     min: float
     change: float
+    soft_max: float
     face_min: float | None
     face_min_frame: int | None
 
@@ -28,6 +31,7 @@ class MatteQuality:
         means = [float(alpha.mean()) / 255 for alpha in alphas]
         # Frame by frame: a whole clip in int16 would be twice the clip's own memory.
         changes = [float(np.abs(after.astype(np.int16) - before).mean()) / 255 for before, after in pairwise(alphas)]
+        soft = [float(np.mean((alpha > HALF_TRANSPARENT[0]) & (alpha < HALF_TRANSPARENT[1]))) for alpha in alphas]
         in_face = [_face_alpha(alpha, face) for alpha, face in zip(alphas, faces, strict=True)]
         seen = [(round(value, 4), frame) for frame, value in enumerate(in_face) if value is not None]
         lowest, frame = min(seen, default=(None, None))
@@ -35,6 +39,7 @@ class MatteQuality:
             round(float(np.mean(means)), 4),
             round(min(means), 4),
             round(float(np.mean(changes)) if changes else 0.0, 5),
+            round(max(soft), 4),
             lowest,
             frame,
         )
@@ -49,6 +54,7 @@ class MatteQuality:
             "alpha_mean": self.mean,
             "alpha_min": self.min,
             "alpha_change": self.change,
+            "alpha_soft_max": self.soft_max,
             "alpha_face_min": self.face_min,
             "matte_flag": self.flag,
         }

@@ -39,7 +39,7 @@ def missed_row(video: Mapping[str, object], clip: Mapping[str, JsonValue]) -> Ro
         **video,
         **{name: clip[name] for name in ("start_frame", "frame_count", "reason", "detail")},
         "identity": identity,
-        "split": str(clip["split"] or "all"),
+        "split": clip["split"],
         "clip_id": f"{identity}#{video['video_id']}#{clip.get('utterance') or f'{start:06d}#{start + count:06d}'}",
         "outcome": "rejected",
     }

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 
 from reenactory.infra.keys import digest
 from reenactory.tasks.errors import WrongUseError
+from reenactory.tasks.identities import person_of
 
 Protocol = Literal["self", "cross"]
 
@@ -49,6 +51,14 @@ class Clip(NamedTuple):
     clip_id: str
     identity: str
     frames: int
+    start: int = 0  # in its video
+    video: str = ""  # sha256
+    face: int | None = None  # where all faces of a video were followed: the number at the end of the identity
+
+    @property
+    def person(self) -> str:
+        """Whom the clip's name tells apart: numbered faces of one name may be one person who left and came back."""
+        return person_of(self.identity, self.face)
 
 
 def draw_pairs(clips: Sequence[Clip], protocol: Protocol, count: int, seed: int, frames: int = 0) -> list[Pair]:
@@ -56,19 +66,18 @@ def draw_pairs(clips: Sequence[Clip], protocol: Protocol, count: int, seed: int,
 
     self: frame 0 of a clip is the source and its other frames drive (3DFlowRenderer's protocol); clips are taken in a
     shuffled order, each once before any twice (then with a random source frame).
-    cross: a random frame of a random clip, driven by a random clip of another identity.
+    cross: a random frame of a random clip, driven by a random clip of another person. Two numbered faces of one video
+    are two people only where they are seen at once.
 
     Args:
         frames: at most so many driving frames per pair; 0 = all.
 
     Raises:
-        WrongUseError: no clip, or only one identity for cross.
+        WrongUseError: no clip, or only one person for cross.
     """
     pool = sorted(clip for clip in clips if clip.frames > 1)
     if not pool:
         raise WrongUseError("no clip to pair: the dataset has none that is done and longer than a frame")
-    if protocol == "cross" and len({clip.identity for clip in pool}) < 2:
-        raise WrongUseError(f"cross pairs need two identities; all {len(pool)} clips are of {pool[0].identity!r}")
     chance = random.Random(f"{protocol}/{seed}")  # not numpy's: this generator's stream is fixed by Python's promise
     draw = _self_pairs if protocol == "self" else _cross_pairs
     return draw(pool, count, seed, frames, chance)
@@ -87,13 +96,44 @@ def _self_pairs(pool: Sequence[Clip], count: int, seed: int, frames: int, chance
 
 
 def _cross_pairs(pool: Sequence[Clip], count: int, seed: int, frames: int, chance: random.Random) -> list[Pair]:
+    together = seen_together(pool)
+    sources = pool if len({clip.person for clip in pool}) > 1 else [clip for clip in pool if _face(clip) in together]
+    if not sources:
+        numbered = any(clip.face is not None for clip in pool)
+        doubt = ": its faces are never seen at once, and may be one person" if numbered else ""
+        raise WrongUseError(f"cross pairs need two identities; all {len(pool)} clips are of {pool[0].person!r}{doubt}")
     pairs: list[Pair] = []
     for _ in range(count):
-        source = chance.choice(pool)
-        driver = chance.choice([clip for clip in pool if clip.identity != source.identity])
+        source = chance.choice(sources)
+        others = together.get(_face(source), set())
+        driver = chance.choice([clip for clip in pool if clip.person != source.person or _face(clip) in others])
         frame = chance.randrange(source.frames)
         pairs.append(_pair("cross", source, frame, driver, 0, _limit(driver.frames, frames), seed))
     return pairs
+
+
+def _face(clip: Clip) -> tuple[str, str]:
+    """A face is known again within its video only."""
+    return clip.video, clip.identity
+
+
+def seen_together(clips: Sequence[Clip]) -> dict[tuple[str, str], set[tuple[str, str]]]:
+    """By numbered face, as (video, identity), those that share a frame with it: they are surely other people."""
+    by_video: dict[str, list[Clip]] = defaultdict(list)
+    for clip in sorted(clips, key=lambda clip: clip.start):
+        if clip.face is not None:
+            by_video[clip.video].append(clip)
+    together: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+    for found in by_video.values():
+        running: list[Clip] = []
+        for clip in found:
+            running = [other for other in running if other.start + other.frames > clip.start]
+            for other in running:
+                if other.identity != clip.identity:
+                    together[_face(clip)].add(_face(other))
+                    together[_face(other)].add(_face(clip))
+            running.append(clip)
+    return dict(together)
 
 
 def _limit(length: int, frames: int) -> int:

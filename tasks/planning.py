@@ -20,6 +20,7 @@ class Plan:
 
     videos: int
     workers: int
+    empty: int = 0  # of the videos: files without a byte, that are rejected without any work
     cached: Counter[str] = field(default_factory=Counter)
     to_compute: Counter[str] = field(default_factory=Counter)
     frames: Counter[str] = field(default_factory=Counter)  # still to compute
@@ -39,10 +40,11 @@ class Plan:
 
 def plan_videos(jobs: Preprocessing, sources: Iterable[Source], index: RecordIndex, workers: int) -> Plan:
     """Follow the records as far as they go; beyond them, one clip as long as its video is assumed."""
-    sources = [source for source in sources if jobs.wants(source)]
-    made = Plan(len(sources), workers)
+    made = Plan(0, workers)
     for source in sources:
-        _count_video(made, jobs, source, index)
+        if jobs.wants(source):
+            made.videos += 1
+            _count_video(made, jobs, source, index)
     for stage in STAGES:
         rate = measured_seconds_per_frame(index, stage)
         made.measured[stage] = rate is not None
@@ -51,6 +53,9 @@ def plan_videos(jobs: Preprocessing, sources: Iterable[Source], index: RecordInd
 
 
 def _count_video(made: Plan, jobs: Preprocessing, source: Source, index: RecordIndex) -> None:
+    if not source.size_bytes:
+        made.empty += 1
+        return
     chains = [jobs.video_chain(source)]
     while chains:
         chain = chains.pop()

@@ -1,6 +1,6 @@
 """The preprocessing of a dataset as jobs: which stages a video goes through, and the rows that come of it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import cast
@@ -14,6 +14,7 @@ from reenactory.infra.sources import Source
 from reenactory.tasks.crop import Params as CropParams
 from reenactory.tasks.detect import Params as DetectParams
 from reenactory.tasks.face3d import Params as Face3dParams
+from reenactory.tasks.identities import numbered, person_of
 from reenactory.tasks.matte import Params as MatteParams
 from reenactory.tasks.missing import distinct, missed_row, missing_rows, unknown_row
 from reenactory.tasks.stage import ArtefactRef, Chain, Job, SourceRef
@@ -24,9 +25,13 @@ BYTES_PER_FRAME = 4000  # of h264 at 360p to 720p, for shard sizes and estimates
 
 RECENT_VIDEOS = 512  # two shards: those whose chains may be asked for again
 
-MATTE_COLUMNS = ("alpha_mean", "alpha_change", "alpha_face_min", "matte_flag")
+MATTE_COLUMNS = ("alpha_mean", "alpha_change", "alpha_soft_max", "alpha_face_min", "matte_flag")
 
 QUALITY = ("track_iou_min", "face_px_min", "faces_max", "blur", "detected_share", "motion")
+
+TRACK_COLUMNS = ("start_frame", "frame_count", "box_ltrb", "crop_mode", "face", *QUALITY)
+
+NO_SPLIT = "all"
 
 MetadataRows = tuple[dict[str, JsonValue], ...]
 
@@ -48,6 +53,7 @@ class Preprocessing:
 
     params: PreprocessParams
     metadata: Mapping[str, MetadataRows] | None = None  # published clips by video id; other videos are not cut
+    test_persons: Set[str] | None = None  # of a split that the clips themselves do not name
 
     def wants(self, source: Source) -> bool:
         """Whether there is anything to do for a video: metadata, where given, decides."""
@@ -75,7 +81,7 @@ class Preprocessing:
         given = (digest(canonical_json(cast(JsonValue, list(rows)))),) if rows else ()
         tracking = Job(
             "track",
-            self.params.track.model_copy(update={"crop_mode": self._crop_mode(source)}),
+            self.params.track,
             ((finding.keys[0], *given),),
             source.video_id,
             0,
@@ -139,6 +145,9 @@ class Preprocessing:
 
         A video whose work failed (not its data) has no row: the next run tries it again.
         """
+        return self._with_split(self._rows(source, index))
+
+    def _rows(self, source: Source, index: RecordIndex) -> list[dict[str, object]]:
         if not self.wants(source):
             return [unknown_row(_video_columns(source))]
         finding, tracking = self.video_chain(source)
@@ -162,26 +171,32 @@ class Preprocessing:
 
     def missing(self, sources: Iterable[Source]) -> list[dict[str, object]]:
         """Rows of the published clips whose video is not among the sources."""
-        return missing_rows(self.metadata or {}, {source.video_id for source in sources})
+        return self._with_split(missing_rows(self.metadata or {}, {source.video_id for source in sources}))
+
+    def _with_split(self, rows: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+        """The rows, with the split of those that have none: by the person, however many faces a video has."""
+        return [row if row["split"] else {**row, "split": self._split_of(row)} for row in rows]
+
+    def _split_of(self, row: Mapping[str, object]) -> str:
+        if self.test_persons is None:
+            return NO_SPLIT
+        person = person_of(str(row["identity"]), cast(int | None, row.get("face")))
+        return "test" if person in self.test_persons else "train"
 
     def _clip_row(
         self, source: Source, found: Entry, clip: dict[str, JsonValue], cropped: Entry | None, index: RecordIndex
     ) -> dict[str, object] | None:
         if cropped is None:
             return None
-        identity = str(clip.get("identity") or source.identity)
-        if clip["face"] is not None:
-            identity += f"_f{clip['face']}"  # people in one video are not mixed up in pairs
+        identity = numbered(str(clip.get("identity") or source.identity), cast(int | None, clip["face"]))
         row: dict[str, object] = {
             **_source_columns(source),
-            **{name: clip[name] for name in ("start_frame", "frame_count", "box_ltrb")},
-            **{name: clip[name] for name in QUALITY},
+            **{name: clip[name] for name in TRACK_COLUMNS},
             **{name: found.facts[name] for name in ("fps_num", "fps_den", "width", "height", "has_audio")},
             "identity": identity,
-            "split": str(clip.get("split") or "all"),
+            "split": clip.get("split"),
             "clip_id": f"{identity}#{source.video_id}#{_place(clip)}",
             "crop_px": self.params.crop.size_px,
-            "crop_mode": self._crop_mode(source),
             "crop_key": cropped.key,
         }
         last = cropped
@@ -195,19 +210,17 @@ class Preprocessing:
                 break  # what would have followed was never made
             if job.stage == "matte":
                 row |= {name: entry.facts.get(name) for name in MATTE_COLUMNS}
+            if job.stage == "face3d":
+                row["extractor"] = entry.facts.get("extractor")
         return row | {"outcome": last.outcome, "reason": last.reason, "detail": last.detail}
 
     def _published(self, source: Source) -> MetadataRows:
         return self.metadata.get(source.video_id, ()) if self.metadata else ()
 
-    def _crop_mode(self, source: Source) -> str:
-        cut_as_given = any("box_ltrb" in row for row in self._published(source))
-        return "published_metadata" if cut_as_given else "square"
-
 
 def estimated_frames(source: Source) -> int:
     """From the file's size, before it was opened: good enough for shards and a first guess of the time left."""
-    return max(1, int(source.stamp.split(":")[0]) // BYTES_PER_FRAME)
+    return max(1, source.size_bytes // BYTES_PER_FRAME)
 
 
 def _place(clip: Mapping[str, JsonValue]) -> str:
@@ -229,7 +242,7 @@ def _source_columns(source: Source) -> dict[str, object]:
 
 def _video_columns(source: Source) -> dict[str, object]:
     """A video that gave no clip."""
-    return {**_source_columns(source), "clip_id": f"{source.identity}#{source.video_id}", "split": "all"}
+    return {**_source_columns(source), "clip_id": f"{source.identity}#{source.video_id}", "split": None}
 
 
 def _video_row(source: Source, entry: Entry) -> dict[str, object]:

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from reenactory.tasks.crop_box import Box
+from reenactory.tasks.crop_mode import CropMode
 from reenactory.tasks.face_tracks import Faces, Track, iou, track_of
 from reenactory.tasks.outcomes import Reason
 from reenactory.tasks.quality import Dropped, QualityRules, poor_quality
@@ -29,7 +30,11 @@ def published_clips(
             found = Dropped(track, Reason.DUPLICATE_ROW, f"another row has this span and the box {track.union}")
         seen.add(place)
         identity, split = (cast(str | None, row[name]) for name in ("identity", "split"))
-        clip: dict[str, JsonValue] = {**track.facts(track.union), "identity": identity, "split": split}
+        clip: dict[str, JsonValue] = {
+            **track.facts(track.union, CropMode.PUBLISHED_METADATA),
+            "identity": identity,
+            "split": split,
+        }
         judged.append(clip if found is None else replace(found, identity=identity, split=split))
     return judged
 

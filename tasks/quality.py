@@ -62,7 +62,8 @@ class Dropped:
 def judge(track: Track, picture: Picture, rules: TrackFilters) -> dict[str, JsonValue] | Dropped:
     """The published filters in their order: length, size, growth inside the picture. Then ours."""
     if track.frame_count < rules.min_frames:
-        return Dropped(track, Reason.TOO_SHORT, f"{track.frame_count} frames, min_frames is {rules.min_frames}")
+        detail = f"{track.frame_count} frames, min_frames is {rules.min_frames}; ended by {track.ended}"
+        return Dropped(track, Reason.TOO_SHORT, detail)
     side = max(track.union[2] - track.union[0], track.union[3] - track.union[1])
     if side < rules.min_side_px:
         return Dropped(track, Reason.TOO_SMALL, f"box side {side} px, min_side_px is {rules.min_side_px}")

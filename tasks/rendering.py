@@ -7,7 +7,9 @@ import pyarrow as pa
 
 from reenactory.infra.index import RecordIndex
 from reenactory.models.renderers.protocol import RendererCard
+from reenactory.tasks.crop_mode import require_one_mode
 from reenactory.tasks.errors import WrongUseError
+from reenactory.tasks.extractors import check_one_extractor, extractor_named
 from reenactory.tasks.pairs import Pair
 from reenactory.tasks.render import Params
 from reenactory.tasks.renderers import renderer_class
@@ -25,21 +27,39 @@ def clip_rows(clips: pa.Table) -> dict[str, ClipRow]:
 
 
 def check_pairs(pairs: Sequence[Pair], clips: Mapping[str, ClipRow]) -> None:
-    """Every clip that is named must be there, and long enough.
+    """Every clip that is named must be there, long enough, and fitted by the same extractor as the others.
 
     Raises:
-        WrongUseError: with the first few that are not.
+        WrongUseError: with the first few that are not, or where they are of both crop modes.
     """
     named = {clip for pair in pairs for clip in (pair.source_clip, pair.driving_clip)}
     unknown = sorted(named - set(clips))
     if unknown:
         raise WrongUseError(f"{len(unknown)} clip(s) of the pair file are not in the dataset: {', '.join(unknown[:3])}")
+    check_one_extractor({name: clips[name].get("extractor") for name in named})
     for pair in pairs:
         last = pair.driving_start + pair.driving_count
         if last > _frames(clips[pair.driving_clip]) or pair.source_frame >= _frames(clips[pair.source_clip]):
             raise WrongUseError(f"pair {pair.pair_id} names frames beyond the end of its clips")
         if min(pair.source_frame, pair.driving_start, pair.driving_count - 1) < 0:
             raise WrongUseError(f"pair {pair.pair_id} names a frame before the start of its clips, or drives none")
+    require_one_mode(clips[name] for name in sorted(named))
+
+
+def check_understood(card: RendererCard, pairs: Sequence[Pair], clips: Mapping[str, ClipRow]) -> None:
+    """A renderer that was made for the coefficients of one extractor makes nonsense of another's.
+
+    Raises:
+        WrongUseError: the pairs' clips were fitted by an extractor that the renderer does not know.
+    """
+    for pair in pairs if card.extractors else ():
+        used = extractor_named(clips[pair.driving_clip].get("extractor"))
+        if used not in card.extractors:
+            raise WrongUseError(
+                f"renderer {card.name} understands the coefficients of {' and '.join(card.extractors)}, and those of "
+                f"{pair.driving_clip} are by {used}: run `reenactory preprocess` with --set face3d.extractor="
+                f"{card.extractors[0]}"
+            )
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 from reenactory.infra.sources import Source
 from reenactory.tasks.adopt import Params as AdoptParams
+from reenactory.tasks.extractors import extractor_named
 from reenactory.tasks.face3d import Params as Face3dParams
 from reenactory.tasks.features import Params as FeaturesParams
 from reenactory.tasks.pairs import Pair
 from reenactory.tasks.rendering import ClipRow
 from reenactory.tasks.score import Params as ScoreParams
 from reenactory.tasks.stage import ArtefactRef, Chain, Job, SourceRef
-
-FITTING_RENDERS = Face3dParams(require_face=False)
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,10 @@ class Scoring:
         pair, label = rendered.pair, f"{rendered.renderer} {rendered.pair.pair_id}"
         count = pair.driving_count
         frames = ArtefactRef(rendered.stage, rendered.key, "frames.mp4")
-        fitting = Job("face3d", FITTING_RENDERS, ((rendered.key,),), label, count, {"frames": frames})
+        driven_by = self.clips[pair.driving_clip]
+        # As the driver was fitted, or the two could not be compared.
+        params = Face3dParams(extractor=extractor_named(driven_by.get("extractor")), require_face=False)
+        fitting = Job("face3d", params, ((rendered.key,),), label, count, {"frames": frames})
         face = ArtefactRef("face3d", fitting.keys[0], "coefficients.parquet")
         looking = Job(
             "features",

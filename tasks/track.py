@@ -17,7 +17,7 @@ from reenactory.tasks.published import published_clips
 from reenactory.tasks.quality import Dropped, judge
 from reenactory.tasks.stage import Runtime, StageParams
 
-VERSION = 2
+VERSION = 3
 SCHEMA = None
 
 
@@ -79,11 +79,6 @@ class Params(StageParams):
         le=1,
         description="Tracks with a face in a smaller share of frames are dropped (FACE_TOO_RARE). Of use with a "
         "max_gap, or with metadata. 0 = off.",
-    )
-    crop_mode: Literal["square", "published_metadata"] = Field(
-        default="square",
-        description="'published_metadata' cuts the boxes of the metadata file as they are and stretches them; the two "
-        "are never comparable.",
     )
 
 

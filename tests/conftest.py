@@ -40,6 +40,14 @@ def weight() -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
+def deep3d_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stand-in for Deep3DFaceRecon's checkpoint, 96 MB of random weights."""
+    from deep3d_checkpoint import write_checkpoint  # torch takes seconds to import
+
+    return write_checkpoint(tmp_path_factory.mktemp("deep3d") / "epoch_20.pth")
+
+
+@pytest.fixture(scope="session")
 def landmarker_path(weight: Callable[[str], Path]) -> Path:
     """The face landmarker's bundle."""
     return weight("face_landmarker")

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "models": {"models"},
     "infra": {"infra"},
 }
-HEAVY = {"torch", "ray", "prefect", "mediapipe", "onnxruntime", "cv2"}
+HEAVY = {"torch", "ray", "prefect", "mediapipe", "onnxruntime", "cv2", "numba"}
 NOT_IN_STAGES = {"torch", "mediapipe", "onnxruntime", "cv2"}
 
 

@@ -13,7 +13,7 @@ State = TypeVar("State")
 
 
 class Face(NamedTuple):
-    """Coefficients of T frames as face3d stores them; NaN in frames without a face."""
+    """Coefficients of T frames as face3d stores them, all of one extractor; NaN in frames without a face."""
 
     mesh: NDArray[np.float32]  # (T, 478, 3) pixels of the crop: column, row, depth
     exp: NDArray[np.float32]  # (T, 64)
@@ -51,6 +51,7 @@ class RendererCard(BaseModel):
     motion: str  # absolute or relative, and which part of it
     resolution: int | None  # None: that of the crop
     weights: tuple[str, ...] = ()  # names in the catalogue
+    extractors: tuple[str, ...] = ()  # values of face3d.extractor whose coefficients it understands; (): any
 
 
 class Renderer(Protocol[State]):

@@ -24,11 +24,12 @@ class WarpRenderer:
     needs: frozenset[Need] = frozenset({"matte", "face3d"})
     card = RendererCard(
         name="warp",
-        version=1,
+        version=2,
         paper="none: the baseline without training",
         licence="Apache-2.0",
         motion="rotation absolute; expression, place and size relative to the driving frame most like the source",
         resolution=None,
+        extractors=("mediapipe",),  # it reads exp as the landmarker's scores
     )
 
     def __init__(self, device: str, weights: Mapping[str, str]) -> None:

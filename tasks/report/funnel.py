@@ -33,7 +33,7 @@ class Rejection(NamedTuple):
 
 
 def funnel(data: RunData) -> list[Step]:
-    videos = {str(row["video_sha256"]) for row in data.clips}
+    videos = {str(row["video_sha256"]) for row in data.clips if row["video_sha256"]}  # none: it was never given
     clips = [row for row in data.clips if row["start_frame"] is not None]
     videos_lost = len(videos - {str(row["video_sha256"]) for row in clips})
     clips_done = [row for row in clips if row["outcome"] == "done"]

@@ -98,7 +98,7 @@ def _commands(data: RunData, preparing: Sequence[Record]) -> list[tuple[str, str
     if any(row["crop_mode"] == "published_metadata" for row in data.clips):
         prepare += ["--metadata", "METADATA.csv"]
     for stage, knob, value, default in _params(preparing):
-        prepare += [] if default or (stage, knob) == ("track", "crop_mode") else ["--set", f"{stage}.{knob}={value}"]
+        prepare += [] if default else ["--set", f"{stage}.{knob}={value}"]
     commands = [("Make the dataset", prepare)]
     evaluations: list[list[str]] = []
     for name in data.renderers:

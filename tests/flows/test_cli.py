@@ -37,6 +37,11 @@ def test_knobs_nest_by_stage() -> None:
     assert parse_knobs(["detect.fps=c=d.e"]) == {"detect": {"fps": "c=d.e"}}
 
 
+def test_fps_is_short_for_a_knob_which_goes_over_it() -> None:
+    assert parse_knobs(None, 25.0) == {"detect": {"fps": "25.0"}}
+    assert parse_knobs(["detect.fps=30", "track.margin=0"], 25.0) == {"detect": {"fps": "30"}, "track": {"margin": "0"}}
+
+
 @pytest.mark.parametrize("text", ["track", "track.fps", "min_side_px=96", "=1", ".x=1", "track.=1"])
 def test_a_knob_of_another_form(text: str) -> None:
     with pytest.raises(WrongUseError, match=r"a knob is stage\.name=value"):
@@ -57,6 +62,8 @@ def test_a_knob_of_another_form(text: str) -> None:
         (("--weights", "yunet"), "--weights yunet=: give NAME=PATH"),
         (("--weights", "nope=/x"), "names are"),
         (("--metadata", "gone.csv"), "gone.csv: not a metadata CSV"),
+        (("--fps", "0"), "params.detect.fps"),
+        (("--split-list", "gone.txt"), "gone.txt: not a list of persons"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(

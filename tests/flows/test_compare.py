@@ -22,13 +22,18 @@ Score = tuple[str, int, int, str, str, float | None]  # renderer, pair, frame, m
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     made = open_store(str(tmp_path))
-    rows = [{"clip_id": clip.clip_id, "identity": clip.identity, "outcome": "done"} for clip in CLIPS_HERE]
-    put_table(made, "datasets/vox/clips/part-0.parquet", pa.Table.from_pylist(rows, schema=CLIPS))
+    dataset(made, "vox", "square")
     return made
 
 
-def scored(store: Store, run: str, *scores: Score, pairs: list[Pair] = PAIRS) -> None:
-    keep_pairs(store, run, pairs, "vox")
+def dataset(store: Store, name: str, crop_mode: str) -> None:
+    rows = [{"clip_id": clip.clip_id, "identity": clip.identity, "outcome": "done"} for clip in CLIPS_HERE]
+    table = pa.Table.from_pylist([{**row, "crop_mode": crop_mode} for row in rows], schema=CLIPS)
+    put_table(store, f"datasets/{name}/clips/part-0.parquet", table)
+
+
+def scored(store: Store, run: str, *scores: Score, pairs: list[Pair] = PAIRS, dataset: str = "vox") -> None:
+    keep_pairs(store, run, pairs, dataset)
     names = ("renderer", "pair_id", "frame", "metric", "definition", "value")
     rows = [dict(zip(names, (s[0], PAIRS[s[1]].pair_id, *s[2:]), strict=True)) | {"run": run} for s in scores]
     put_table(store, run_path(run, "scores.parquet"), pa.Table.from_pylist(rows, schema=SCORES))
@@ -75,6 +80,17 @@ def test_what_cannot_be_compared_is_said(store: Store) -> None:
         compare(store.uri, "a", "b")
     with pytest.raises(WrongUseError, match="run 'c' has no scores"):
         compare(store.uri, "a", "c")
+
+
+def test_runs_over_clips_of_different_crop_modes_are_not_compared(store: Store) -> None:
+    """Their clips, and so their pairs, may have the same names."""
+    dataset(store, "published", "published_metadata")
+    scored(store, "a", ("warp", 0, 1, "l1", "l1/v1", 1.0))
+    scored(store, "b", ("warp", 0, 1, "l1", "l1/v1", 1.0), dataset="published")
+    with pytest.raises(WrongUseError, match="different crop modes are not comparable"):
+        compare(store.uri, "a", "b")
+    with pytest.raises(WrongUseError, match="share no pair"):
+        compare(store.uri, "b", "b")  # of one mode
 
 
 def test_a_run_keeps_its_pairs(store: Store) -> None:

@@ -18,9 +18,17 @@ def test_fomm_is_the_default_and_its_numbers_are_the_published_ones() -> None:
     params = request().params
     assert params == PreprocessParams() == request(preset="fomm").params
     published = {"min_iou": 0.25, "max_gap": 0, "min_frames": 64, "max_frames": 1024, "min_side_px": 256}
-    published |= {"margin": 0.1, "out_of_frame": "reject", "faces": "largest", "crop_mode": "square"}
+    published |= {"margin": 0.1, "out_of_frame": "reject", "faces": "largest"}
     assert {name: getattr(params.track, name) for name in published} == published
     assert (params.detect.height_px, params.crop.size_px) == (360, 256)
+
+
+def test_fomm_exact_leaves_nothing_of_ours() -> None:
+    exact, usual = request(preset="fomm-exact").params, request().params
+    assert (exact.detect.stride, exact.detect.fps, exact.track.end_at_shots) == (1, 25.0, False)
+    ours = {"detect": {"stride": 8, "fps": None}, "track": {"end_at_shots": True}}
+    back = {stage: getattr(exact, stage).model_copy(update=knobs) for stage, knobs in ours.items()}
+    assert exact.model_copy(update=back) == usual
 
 
 def test_in_the_wild_lets_small_and_tightly_framed_faces_pass() -> None:
@@ -50,5 +58,5 @@ def test_every_knob_of_a_preset_exists(preset: Preset) -> None:
 
 
 def test_an_unknown_preset_is_refused() -> None:
-    with pytest.raises(ValidationError, match="'fomm' or 'in-the-wild'"):
+    with pytest.raises(ValidationError, match="'fomm', 'fomm-exact' or 'in-the-wild'"):
         request(preset="vox")

@@ -63,10 +63,15 @@ def test_the_last_line_says_where_the_results_are_and_the_others_why() -> None:
     counts = {"computed": {"crop": 1, "track": 0}, "cached": {"track": 3}, "frames_per_second": {"crop": 12.5}}
     plain = {"run": "r", "flow": "preprocess", "items": 4, "done": 1, "frames": 9, "seconds": 2.04, "versions": {}}
     failed = {"failed": 1, "failures": ["talk: OSError: away"], "outputs": {}}
-    summary = Summary.model_validate({**plain, **counts, **failed, "rejected": {"NO_FACE": 2}})
+    rejected = {"rejected": {"NO_FACE": 2, "MISSING_VIDEO": 20070}}
+    rejected |= {"rejected_examples": {"NO_FACE": ["a: none"], "MISSING_VIDEO": ["b: gone", "c: gone"]}}
+    summary = Summary.model_validate({**plain, **counts, **failed, **rejected})
     lines = closing_lines(summary, {"clips": "file:///clips", "report": "file:///report"})
     assert lines[0] == "preprocess: 4 items, 1 done, 1 failed"
     assert f"  2 rejected: NO_FACE: {MEANING[Reason.NO_FACE]}" in lines
+    assert "    a: none" in lines
+    assert f"  20070 rejected: MISSING_VIDEO: {MEANING[Reason.MISSING_VIDEO]}" in lines
+    assert not [line for line in lines if "gone" in line or "20068" in line]
     assert "  failed: talk: OSError: away" in lines
     assert "  computed: crop 1; from cache: track 3; 2.0 s" in lines
     assert lines[-1] == "results: clips=file:///clips  report=file:///report"

@@ -8,7 +8,7 @@ import pytest
 from small_runs import FRAMES, SmallRun, ffmpeg, whole_pipeline
 
 from reenactory.models.weight_files import cache_folder
-from reenactory.models.weights import WeightMissing, catalogue, locate
+from reenactory.models.weights import WeightMissing, fetchable, locate
 
 HOSTILE = (
     "PREFECT_API_URL",
@@ -27,7 +27,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     Skips where a weight is missing: `make test` fetches them all.
     """
     try:
-        for name in catalogue():
+        for name in fetchable():
             if name != LARGE_AND_UNUSED:
                 locate(name)
     except WeightMissing as missing:

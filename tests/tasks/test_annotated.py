@@ -38,6 +38,7 @@ def test_the_annotated_face_is_followed_from_the_first_to_the_last_frame(tmp_pat
     assert clip["box_ltrb"] == clips(tmp_path, table(still(100), 100))[0]["box_ltrb"]
     assert (clip["faces_max"], clip["crowded_share"], clip["face"]) == (2, 1, None)
     assert (clip["identity"], clip["utterance"], clip["number"]) == ("id00017", "00001", 0)
+    assert clip["crop_mode"] == "square"
 
 
 def test_voxceleb1_counts_pixels_at_height_360(tmp_path: Path) -> None:
@@ -80,6 +81,14 @@ def test_each_utterance_ends_as_clips_or_as_a_reason(tmp_path: Path) -> None:
         ("TOO_SHORT", "00003"),
         ("SPAN_OUTSIDE_VIDEO", "00004"),
     ]
+
+
+def test_a_short_clip_is_told_from_a_short_annotation(tmp_path: Path) -> None:
+    made = outcome(tmp_path, both(300), (utterance(range(50)), utterance(range(280, 400), utterance="00002")))
+    assert isinstance(made, Made)
+    annotated, video = (str(missed["detail"]) for missed in missed_of(made.facts))
+    assert "49 frames, min_frames is 64; ended by the end of the annotation" in annotated
+    assert "20 frames, min_frames is 64; ended by the end of the video" in video
 
 
 def test_an_utterance_that_outlasts_the_video_ends_with_it(tmp_path: Path) -> None:

@@ -51,9 +51,16 @@ def test_a_good_matte() -> None:
         "alpha_mean": 0.25,
         "alpha_min": 0.25,
         "alpha_change": 0.0,
+        "alpha_soft_max": 0.0,
         "alpha_face_min": 1.0,
         "matte_flag": None,
     }
+
+
+def test_a_half_transparent_frame_shows_in_its_column() -> None:
+    alphas, faces = alphas_and_faces()
+    alphas[2, :10, :20] = 128
+    assert MatteQuality.of(alphas, faces).facts()["alpha_soft_max"] == 0.125
 
 
 def test_one_torn_frame_is_flagged_and_named() -> None:

@@ -7,12 +7,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from reenactory.infra.index import RecordIndex
 from reenactory.infra.sources import Source
 from reenactory.infra.store import Store
 from reenactory.models.rvm.matting import Matte
 from reenactory.tasks import detect, matte
+from reenactory.tasks.matte_quality import MatteQuality
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
 from reenactory.tasks.preprocess import Preprocessing, PreprocessParams
 from reenactory.tasks.runner import decode, save
@@ -63,9 +65,18 @@ def test_the_alpha_is_stored_losslessly_with_its_numbers(tmp_path: Path) -> None
         "alpha_mean": 0.8333,
         "alpha_min": 0.0,
         "alpha_change": 0.4,
+        "alpha_soft_max": 0.0,
         "alpha_face_min": 0.0,
         "matte_flag": "LOST_FACE",
     }
+
+
+def test_the_worst_frame_says_how_much_is_half_transparent() -> None:
+    alphas = np.zeros((3, 10, 10), np.uint8)
+    alphas[0, :5], alphas[1, :5] = 255, 128
+    alphas[1, 5, :5], alphas[2, 0] = 230, 229
+    quality = MatteQuality.of(alphas, np.full((3, 4), np.nan, np.float32))
+    assert (quality.soft_max, quality.mean) == (0.5, round((0.5 + 0.251 + 0.05 * 0.902 + 0.1 * 0.898) / 3, 4))
 
 
 def test_colours_on_demand(tmp_path: Path) -> None:
@@ -113,6 +124,7 @@ def test_the_clips_table_gets_the_numbers_and_the_job_the_clips_place(store: Sto
         "box_ltrb": [100, 50, 132, 82],
         "motion": 0.0,
         "face": None,
+        "crop_mode": "square",
         **quality,
     }
     rate = {"fps_num": 25, "fps_den": 1}
@@ -126,7 +138,8 @@ def test_the_clips_table_gets_the_numbers_and_the_job_the_clips_place(store: Sto
     ((matting, fitting),) = jobs.follow_up(source, (cropping,), cropped)  # type: ignore[arg-type]
     assert matting.inputs["detections"] == ArtefactRef("detect", chain[0].keys[0], "detections.parquet")
     assert (matting.fields["start_frame"], matting.fields["box_ltrb"]) == (7, clip["box_ltrb"])
-    numbers = {"alpha_mean": 0.5, "alpha_change": 0.01, "alpha_face_min": 0.2, "matte_flag": "LOST_FACE"}
+    numbers: dict[str, JsonValue] = {"alpha_mean": 0.5, "alpha_change": 0.01, "alpha_soft_max": 0.04}
+    numbers |= {"alpha_face_min": 0.2, "matte_flag": "LOST_FACE"}
     record(matting, Made({}, FRAMES, {**numbers, "alpha_min": 0.1}))
     record(fitting, Made({}, FRAMES))
     (row,) = jobs.rows(source, index)

@@ -114,7 +114,7 @@ def test_a_file_that_holds_no_pairs(tmp_path: Path) -> None:
 
 def test_pairs_are_checked_against_the_clips() -> None:
     (pair,) = draw_pairs(CLIPS[:1], "self", 1, 0)
-    clips = {CLIPS[0].clip_id: {"frame_count": CLIPS[0].frames}}
+    clips = {CLIPS[0].clip_id: {"clip_id": CLIPS[0].clip_id, "frame_count": CLIPS[0].frames, "crop_mode": "square"}}
     check_pairs([pair], clips)
     for wrong, complaint in (
         (pair._replace(driving_clip="gone"), r"1 clip\(s\) of the pair file are not in the dataset: gone"),
@@ -125,3 +125,54 @@ def test_pairs_are_checked_against_the_clips() -> None:
     ):
         with pytest.raises(WrongUseError, match=complaint):
             check_pairs([wrong], clips)
+
+
+def test_clips_of_both_crop_modes_are_never_in_one_run() -> None:
+    pairs = draw_pairs(CLIPS, "self", len(CLIPS), 0)
+    rows = {clip.clip_id: {"clip_id": clip.clip_id, "frame_count": clip.frames} for clip in CLIPS}
+    modes = dict.fromkeys(rows, "square") | {CLIPS[-1].clip_id: "published_metadata"}
+    mixed = {name: {**row, "crop_mode": modes[name]} for name, row in rows.items()}
+    with pytest.raises(WrongUseError, match=r"id0#v0 is square, id3#v2 is published_metadata.*with --metadata"):
+        check_pairs(pairs, mixed)
+    check_pairs([pair for pair in pairs if pair.source_clip != CLIPS[-1].clip_id], mixed)
+
+
+def face(number: int, start: int, frames: int, video: str = "v", person: str = "talk") -> Clip:
+    identity = f"{person}_f{number}"
+    return Clip(f"{identity}#{video}#{start:06d}", identity, frames, start, video, number)
+
+
+class TestFacesOfOneName:
+    """With track.faces = all, a person who leaves and comes back is another number."""
+
+    def drawn(self, *clips: Clip) -> set[frozenset[str]]:
+        return {frozenset((pair.source_clip, pair.driving_clip)) for pair in draw_pairs(clips, "cross", 200, 0, 5)}
+
+    def test_two_faces_are_two_people_where_they_are_seen_at_once(self) -> None:
+        left, right, returned = face(0, 0, 100), face(1, 50, 100), face(2, 200, 100)
+        assert self.drawn(left, right, returned) == {frozenset((left.clip_id, right.clip_id))}
+
+    def test_what_is_known_of_two_faces_holds_for_all_their_clips(self) -> None:
+        left, right, later = face(0, 0, 100), face(1, 50, 100), face(1, 150, 100)
+        assert frozenset((left.clip_id, later.clip_id)) in self.drawn(left, right, later)
+
+    def test_frames_that_follow_each_other_are_not_at_once(self) -> None:
+        with pytest.raises(WrongUseError, match="all 2 clips are of 'talk': its faces are never seen at once"):
+            self.drawn(face(0, 0, 100), face(1, 100, 100))
+        assert self.drawn(face(0, 0, 101), face(1, 100, 100))
+
+    def test_a_number_means_nothing_in_another_video_of_the_same_name(self) -> None:
+        here, there = face(0, 0, 100, "a"), face(1, 50, 100, "b")
+        with pytest.raises(WrongUseError, match="may be one person"):
+            self.drawn(here, there)
+        beside = face(1, 50, 100, "a")
+        assert self.drawn(here, there, beside) == {frozenset((here.clip_id, beside.clip_id))}
+
+    def test_other_people_are_paired_with_all_of_them(self) -> None:
+        one, two, stranger = face(0, 0, 100), face(1, 100, 100), Clip("id1#w", "id1", 50)
+        assert self.drawn(one, two, stranger) == {frozenset((each.clip_id, "id1#w")) for each in (one, two)}
+
+    def test_pairs_of_people_without_numbers_are_drawn_as_before(self) -> None:
+        """The column is new: a published pair list stays what it was."""
+        with_columns = [clip._replace(start=n * 10, video="v") for n, clip in enumerate(CLIPS)]
+        assert draw_pairs(with_columns, "cross", 40, 7) == draw_pairs(CLIPS, "cross", 40, 7)

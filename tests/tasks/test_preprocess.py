@@ -23,7 +23,7 @@ from reenactory.tasks.track import Params as TrackParams
 SOURCE = Source("/videos/id10280/NXjT3732Ekg.mp4", "NXjT3732Ekg", "id10280", "800000:1", "5" * 64)
 FOUND = {"fps_num": 25, "fps_den": 1, "width": 1280, "height": 720, "has_audio": True, "frames": 2000}
 QUALITY = {"track_iou_min": 0.5, "face_px_min": 100, "faces_max": 1, "blur": 20.0}
-QUALITY |= {"detected_share": 1.0, "motion": 0.2, "face": None}
+QUALITY |= {"detected_share": 1.0, "motion": 0.2, "face": None, "crop_mode": "square"}
 CLIP = {"start_frame": 1093, "frame_count": 99, "box_ltrb": [334, 46, 760, 472], **QUALITY}
 CROPPED = {"size_px": 256, "fps_num": 25, "fps_den": 1}
 FACELESS = Rejected(Reason.NO_FACE, "none")
@@ -139,12 +139,38 @@ def test_a_clip_whose_work_failed_has_no_row_and_its_neighbour_has(bench: Bench)
 def test_identity_and_split_are_those_of_the_row(bench: Bench) -> None:
     with_rows = published(bench, {"start": 0, "end": 90}, {"start": 100, "end": 200})
     of_row = {"start_frame": 120, "frame_count": 120, "identity": "id2", "split": "test"}
+    of_row["crop_mode"] = "published_metadata"
     with_rows.video([{**CLIP, **of_row}], found={**FOUND, "fps_num": 30})
     with_rows.finish()
     (row,) = with_rows.rows()
     assert (row["identity"], row["split"], row["crop_mode"]) == ("id2", "test", "published_metadata")
     assert row["clip_id"] == "id2#NXjT3732Ekg#000120#000240"
     assert with_rows.jobs.video_chain(SOURCE)[1].keys != bench.jobs.video_chain(SOURCE)[1].keys
+
+
+class TestSplitList:
+    """It fills in for clips that name no split; the keys, and so the work, are the same without it."""
+
+    def listed(self, bench: Bench, *persons: str, metadata: dict | None = None) -> Bench:
+        jobs = Preprocessing(PreprocessParams(), metadata, frozenset(persons))
+        return Bench(bench.store, jobs, bench.folder)
+
+    def test_persons_of_the_list_are_test_and_others_train(self, bench: Bench) -> None:
+        bench.video([{**CLIP, "face": 1}, {**CLIP, "face": 2, "start_frame": 0}])
+        bench.finish()
+        assert {row["split"] for row in bench.rows()} == {"all"}
+        assert {row["split"] for row in self.listed(bench, "id10280").rows()} == {"test"}
+        assert {row["split"] for row in self.listed(bench, "id1028").rows()} == {"train"}
+
+    def test_a_split_of_the_metadata_stands(self, bench: Bench) -> None:
+        rows = tuple({"start": n, "end": n + 90, "identity": f"id{n}", "split": None} for n in range(2))
+        given = {"gone": (*rows, {**rows[0], "split": "train", "start": 500})}
+        missing = self.listed(bench, "id0", metadata=given).jobs.missing([SOURCE])
+        assert [row["split"] for row in missing] == ["test", "train", "train"]
+
+    def test_rejected_videos_have_one_too(self, bench: Bench) -> None:
+        bench.record(bench.jobs.video_chain(SOURCE)[0], FACELESS)
+        assert self.listed(bench, "id10280").rows()[0]["split"] == "test"
 
 
 def test_a_video_that_the_metadata_lacks_is_not_touched_and_says_so(bench: Bench) -> None:
@@ -199,7 +225,7 @@ def test_clips_of_several_faces_are_several_people(bench: Bench) -> None:
     bench.video([{**CLIP, "face": 0}, {**CLIP, "face": 3, "box_ltrb": [800, 46, 1226, 472]}])
     bench.finish()
     rows = bench.rows()
-    assert [row["identity"] for row in rows] == ["id10280_f0", "id10280_f3"]
+    assert [(row["identity"], row["face"]) for row in rows] == [("id10280_f0", 0), ("id10280_f3", 3)]
     assert [row["clip_id"] for row in rows] == [f"id10280_f{n}#NXjT3732Ekg#001093#001192" for n in (0, 3)]
 
 
@@ -232,6 +258,12 @@ def test_the_plan_follows_the_records(bench: Bench) -> None:
     assert plan()[1]["crop"] == 2
     bench.finish()
     assert plan() == ({"detect": 1, "track": 1, "crop": 2, "matte": 2, "face3d": 2}, {})
+
+
+def test_an_empty_file_is_no_work(bench: Bench) -> None:
+    empty = Source("/videos/empty.mp4", "empty", "empty", "0:1", "8" * 64)
+    plan = plan_videos(bench.jobs, [SOURCE, empty], bench.index, 1)
+    assert (plan.videos, plan.empty, plan.to_compute["detect"]) == (2, 1, 1)
 
 
 class TestDataset:

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -112,6 +113,13 @@ def test_the_funnel_counts_what_was_lost_where(run: SyntheticRun, page: str) -> 
     }
     assert "No face was found in any frame." in page
     assert "theirs/self-0000" in page
+
+
+def test_a_video_that_was_never_given_is_not_counted_as_one(run: SyntheticRun) -> None:
+    data = read_run(run.store, RUN)
+    missing = {"video_sha256": None, "start_frame": 0, "outcome": "rejected", "reason": "MISSING_VIDEO"}
+    steps = {step.name: (step.items, step.lost) for step in funnel(replace(data, clips=[*data.clips, missing]))}
+    assert (steps["videos"], steps["clips"]) == ((3, "1 gave no clip"), (2, "1 rejected"))
 
 
 def test_a_pair_without_a_render_says_why(page: str) -> None:

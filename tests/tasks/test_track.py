@@ -1,5 +1,6 @@
 """Tracks: the numbers of the published VoxCeleb preprocessing, one by one."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +110,8 @@ class TestGeometry:
 
 class TestLength:
     def test_64_frames_are_kept_and_63_are_not(self, tmp_path: Path) -> None:
-        assert spans(clips(tmp_path, table(still(64), 64))) == [(0, 64)]
+        (clip,) = clips(tmp_path, table(still(64), 64))
+        assert (spans([clip]), clip["crop_mode"]) == ([(0, 64)], "square")
         assert reason(tmp_path, table(still(63), 63)) == "TOO_SHORT"
 
     def test_a_track_is_cut_after_1024_frames(self, tmp_path: Path) -> None:
@@ -169,6 +171,51 @@ class TestShots:
         assert spans(clips(tmp_path, detections, max_gap=10)) == [(0, 90), (95, 90)]
 
 
+class TestWhatEndedATrack:
+    """The detail of TOO_SHORT: what a person would have to change."""
+
+    def detail(self, folder: Path, detections: pa.Table, **knobs: object) -> str:
+        made = outcome(folder, detections, **knobs)
+        assert isinstance(made, Rejected)
+        assert made.reason.value == "TOO_SHORT"
+        return made.detail
+
+    def test_the_end_of_the_video(self, tmp_path: Path) -> None:
+        detail = self.detail(tmp_path, table(still(40), 40))
+        assert detail.startswith("40 frames, min_frames is 64; ended by the end of the video (longest of 1 tracks")
+
+    def test_a_cut(self, tmp_path: Path) -> None:
+        detail = self.detail(tmp_path, table(still(90), 90, shots=(0, 50)))
+        assert "50 frames" in detail
+        assert "ended by a cut to another shot at 2.00 s (frame 50)" in detail
+
+    def test_a_face_that_is_lost(self, tmp_path: Path) -> None:
+        boxes = still(50) + still(30, start=51)
+        assert "ended by a frame without the face at 1.00 s (frame 50)" in self.detail(
+            tmp_path, table(boxes, 81, fps=(50, 1))
+        )
+
+    def test_a_face_that_moves_away(self, tmp_path: Path) -> None:
+        boxes = still(50) + still(30, (300, 100, 600, 420), start=50)
+        detail = self.detail(tmp_path, table(boxes, 80))
+        assert "ended by a face that overlaps the track's first box by 0.20 only at 2.00 s (frame 50)" in detail
+        assert "min_iou is 0.25" in detail
+
+    def test_a_gap_is_told_by_its_beginning(self, tmp_path: Path) -> None:
+        detections = table(still(50) + still(30, start=60), 90, shots=(0, 52))
+        assert "a frame without the face at 2.00 s" in self.detail(tmp_path, detections, max_gap=5)
+        assert "a frame without the face at 2.00 s" in self.detail(tmp_path, table(still(50), 55), max_gap=50)
+
+    def test_a_limit_below_the_least_length(self, tmp_path: Path) -> None:
+        assert "ended by max_frames 50 at 2.00 s" in self.detail(tmp_path, table(still(90), 90), max_frames=50)
+
+    def test_a_face_that_belongs_to_another_track_is_not_there(self, tmp_path: Path) -> None:
+        boxes = sorted(still(60, (100, 100, 500, 500)) + still(50, (120, 100, 420, 420)))
+        assert len(clips(tmp_path, table(boxes, 60), faces="all", min_frames=55)) == 1
+        (dropped,) = json.loads((tmp_path / "tracks.json").read_text())["dropped"]
+        assert dropped["detail"].endswith("ended by a frame without the face at 2.00 s (frame 50)")
+
+
 class TestFilters:
     def test_the_longer_side_decides_about_size(self, tmp_path: Path) -> None:
         assert reason(tmp_path, table(still(64, (200, 200, 455, 455)), 64)) == "TOO_SMALL"
@@ -217,6 +264,7 @@ class TestPublishedMetadata:
     def test_a_row_at_its_own_rate_and_size(self, tmp_path: Path) -> None:
         (clip,) = clips(tmp_path, table(still(300), 300, size=(500, 400)), (published(),))
         assert (spans([clip]), clip["box_ltrb"]) == ([(100, 100)], [50, 60, 150, 200])
+        assert clip["crop_mode"] == "published_metadata"
         assert clip["track_iou_min"] is None
         assert clip["detected_share"] == 1
 

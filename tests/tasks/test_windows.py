@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from reenactory.tasks.face3d import SCHEMA, column, windows
+from reenactory.tasks.face3d import SCHEMA, column
+from reenactory.tasks.motion import windows
 
 WIDTHS = {"exp": 64, "angles": 3, "trans": 3, "crop": 3}
 

@@ -1,4 +1,4 @@
-"""The torch rasterizer against a naive float64 loop, and its conventions one by one."""
+"""The rasterizer against a naive float64 loop, and its conventions one by one."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,9 @@ import torch
 from numpy.typing import NDArray
 
 from reenactory.models.rasterizer.fragments import interpolate
-from reenactory.models.rasterizer.rasterize import rasterize
+from reenactory.models.rasterizer.rasterize import Backend, rasterize
+
+BOTH = pytest.mark.parametrize("backend", ["numba", "torch"])
 
 
 def naive(
@@ -32,17 +34,17 @@ def naive(
     return ids, depth, bary
 
 
+@BOTH
 @pytest.mark.parametrize("perspective", [True, False])
 @pytest.mark.parametrize("cull", [True, False])
 @pytest.mark.parametrize("size", [(13, 17), (20, 9)])
-def test_soup_equals_naive(size: tuple[int, int], cull: bool, perspective: bool) -> None:
+def test_soup_equals_naive(size: tuple[int, int], cull: bool, perspective: bool, backend: Backend) -> None:
     rng = np.random.default_rng(3)
     uvz = rng.uniform([-4, -4, 1], [size[1] + 4, size[0] + 4, 5], size=(40, 3)).astype(np.float32)
     uvz[:6, 2] = -1.0  # behind the camera
     triangles = rng.integers(0, 40, size=(60, 3))  # repeated corners give degenerate triangles
-    got = rasterize(
-        torch.from_numpy(uvz)[None], torch.from_numpy(triangles), size, cull, perspective_correct=perspective
-    )
+    mesh = torch.from_numpy(uvz)[None], torch.from_numpy(triangles)
+    got = rasterize(*mesh, size, cull, perspective_correct=perspective, backend=backend)
     ids, depth, bary = naive(uvz.astype(np.float64), triangles, size, cull, perspective)
     hit = ids >= 0
     assert hit.any()
@@ -58,38 +60,43 @@ def square(z: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
     return uvz, torch.tensor([[0, 2, 1], [1, 2, 3]])
 
 
-def test_centre_on_an_edge_is_a_hole() -> None:
-    ids = rasterize(*square(), (4, 4)).triangle[0]
+@BOTH
+def test_centre_on_an_edge_is_a_hole(backend: Backend) -> None:
+    ids = rasterize(*square(), (4, 4), backend=backend).triangle[0]
     holes = (ids < 0).nonzero().tolist()
     assert holes == [[0, 3], [1, 2], [2, 1], [3, 0]]
 
 
-def test_front_faces_survive_culling_and_back_faces_do_not() -> None:
+@BOTH
+def test_front_faces_survive_culling_and_back_faces_do_not(backend: Backend) -> None:
     uvz, triangles = square()
-    assert (rasterize(uvz, triangles, (4, 4), cull_backfaces=True).triangle >= 0).sum() == 12
-    assert (rasterize(uvz, triangles.flip(1), (4, 4), cull_backfaces=True).triangle >= 0).sum() == 0
+    assert (rasterize(uvz, triangles, (4, 4), cull_backfaces=True, backend=backend).triangle >= 0).sum() == 12
+    assert (rasterize(uvz, triangles.flip(1), (4, 4), cull_backfaces=True, backend=backend).triangle >= 0).sum() == 0
 
 
-def test_equal_depth_goes_to_the_lower_triangle() -> None:
+@BOTH
+def test_equal_depth_goes_to_the_lower_triangle(backend: Backend) -> None:
     uvz, triangles = square()
-    ids = rasterize(uvz, torch.cat((triangles, triangles)), (4, 4)).triangle
+    ids = rasterize(uvz, torch.cat((triangles, triangles)), (4, 4), backend=backend).triangle
     assert ids.max() == 1
 
 
-def test_not_finite_vertices_hide_their_triangles() -> None:
+@BOTH
+def test_not_finite_vertices_hide_their_triangles(backend: Backend) -> None:
     uvz, triangles = square()
     uvz[0, 3] = torch.nan
-    ids = rasterize(uvz, triangles, (4, 4)).triangle
+    ids = rasterize(uvz, triangles, (4, 4), backend=backend).triangle
     assert set(ids.unique().tolist()) == {-1, 0}
 
 
-def test_batch_equals_singles_and_repeats() -> None:
+@BOTH
+def test_batch_equals_singles_and_repeats(backend: Backend) -> None:
     generator = torch.Generator().manual_seed(0)
     uvz = torch.rand((3, 50, 3), generator=generator) * 30 + 0.5
     triangles = torch.randint(0, 50, (80, 3), generator=generator)
-    together = rasterize(uvz, triangles, (24, 31))
+    together = rasterize(uvz, triangles, (24, 31), backend=backend)
     for index in range(3):
-        single = rasterize(uvz[index : index + 1], triangles, (24, 31))
+        single = rasterize(uvz[index : index + 1], triangles, (24, 31), backend=backend)
         assert all(torch.equal(a[index], b[0]) for a, b in zip(together, single, strict=True))
 
 
@@ -105,9 +112,57 @@ def test_interpolation_reproduces_an_affine_attribute_and_is_zero_outside() -> N
     assert (image[0][~covered] == 0).all()
 
 
-def test_wrong_shapes_are_refused() -> None:
+def test_nothing_to_draw_gives_empty_fragments() -> None:
+    uvz, triangles = square()
+    for corners, table in ((uvz, triangles[:0]), (-uvz, triangles)):
+        fragments = rasterize(corners, table, (3, 5))
+        assert all((value == -1).all() and value.shape[:3] == (1, 3, 5) for value in fragments)
+        assert not interpolate(fragments, table, uvz).any()
+    assert rasterize(uvz[:0], triangles, (3, 5)).depth.shape == (0, 3, 5)
+
+
+def test_two_threads_give_the_same_picture() -> None:
+    uvz, triangles = square()
+    batch = torch.cat([uvz + 0.1 * step for step in range(5)])
+    threads = torch.get_num_threads()
+    pictures = []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            fragments = rasterize(batch, triangles, (6, 6))
+            pictures.append(interpolate(fragments, triangles, batch))
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(*pictures)
+
+
+def test_gradients_of_attributes_are_kept() -> None:
+    uvz, triangles = square()
+    fragments = rasterize(uvz, triangles, (4, 4))
+    attributes = torch.rand((1, 4, 2), generator=torch.Generator().manual_seed(0)).requires_grad_()
+    image = interpolate(fragments, triangles, attributes)
+    assert torch.equal(image.detach(), interpolate(fragments, triangles, attributes.detach()))
+    (gradient,) = torch.autograd.grad(image[..., 0].sum(), attributes)
+    assert gradient[..., 0].sum() == pytest.approx(12)  # each of the covered pixels shares out 1
+    assert not gradient[..., 1].any()
+
+
+def test_what_does_not_fit_is_refused() -> None:
     uvz, triangles = square()
     with pytest.raises(ValueError, match="uvz"):
         rasterize(uvz[0], triangles, (4, 4))
+    with pytest.raises(ValueError, match=r"uvz.*float64"):
+        rasterize(uvz.double(), triangles, (4, 4))
     with pytest.raises(ValueError, match="triangles"):
         rasterize(uvz, triangles[0], (4, 4))
+    with pytest.raises(ValueError, match=r"triangles.*got 1 to 4"):
+        rasterize(uvz, triangles + 1, (4, 4))
+    with pytest.raises(ValueError, match="size"):
+        rasterize(uvz, triangles, (4, 0))
+    with pytest.raises(ValueError, match="backend"):
+        rasterize(uvz, triangles, (4, 4), backend="cuda")  # type: ignore[arg-type]
+    fragments = rasterize(uvz, triangles, (4, 4))
+    with pytest.raises(IndexError, match="12 pixels"):
+        interpolate(fragments, triangles + 4, uvz)
+    with pytest.raises(ValueError, match="attributes"):
+        interpolate(fragments, triangles, uvz[0])

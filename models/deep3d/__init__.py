@@ -1,0 +1,1 @@
+"""Deep3DFaceRecon: the network that reads the coefficients of the face model off an aligned picture."""
