@@ -11,13 +11,12 @@ are those of a remote store; times are those of the local disk. Trust CPU second
 
 import argparse
 import json
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -27,14 +26,16 @@ import costless
 
 from reenactory.flows.preprocess import _drive_shard
 from reenactory.flows.workplace import Workplace
-from reenactory.infra.entries import Entry
+from reenactory.infra.entries import Entry, Row
 from reenactory.infra.index import FULL_PART, RecordIndex
+from reenactory.infra.index_parts import put_part
 from reenactory.infra.pool import InlinePool, Pool
 from reenactory.infra.progress import Tally
 from reenactory.infra.ray_pool import RayPool
 from reenactory.infra.records import Record
 from reenactory.infra.shards import make_shards
 from reenactory.infra.sources import Source
+from reenactory.infra.store import Store
 from reenactory.infra.store_local import LocalStore, open_local_store
 from reenactory.tasks.planning import plan_videos
 from reenactory.tasks.preprocess import Preprocessing, PreprocessParams
@@ -132,7 +133,7 @@ def known(folder: Path, clips: int) -> dict[str, object]:
     """Plan and cached rerun of a dataset that is all there."""
     jobs, store = Preprocessing(PreprocessParams()), FarStore(folder)
     started = time.perf_counter()
-    seed(RecordIndex(store), jobs, clips)
+    seed(store, jobs, clips)
     seeded, parts = time.perf_counter() - started, list(store.list("index/"))
     times = subprocess.run(
         [sys.executable, __file__, "--case", json.dumps(["rerun", str(folder), clips])],
@@ -171,25 +172,28 @@ def rerun(folder: Path, clips: int) -> dict[str, object]:
     }
 
 
-def seed(index: RecordIndex, jobs: Preprocessing, clips: int) -> None:
-    """The index of a dataset, with parts as a run's shards leave them."""
-    for shard in make_shards(range(clips), lambda _: 160.0):
-        for number in shard:
-            one = source(number)
-            finding, tracking = jobs.video_chain(one)
-            found, tracked = add(index, finding), add(index, tracking)
-            (cropping,) = jobs.crop_chain(one, found, tracked)
-            for last in jobs.clip_chain(one, add(index, cropping), CLIP, ""):  # type: ignore[arg-type]
-                add(index, last)
-        index.flush(at_least=FULL_PART)
-    index.flush()
+def seed(store: Store, jobs: Preprocessing, clips: int) -> None:
+    """The index of a dataset, in parts as runs leave them."""
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for number in range(clips):
+        for entry in entries(jobs, source(number)):
+            rows[entry.stage].append(entry.row)
+        if (number + 1) % FULL_PART == 0 or number + 1 == clips:
+            for stage, part in rows.items():
+                put_part(store, stage, part)
+            rows.clear()
 
 
-def add(index: RecordIndex, job: Job) -> Entry:
-    files = {"one.mp4": {"bytes": 160_000, "sha256": "0" * 64}}
-    plain = {"key": job.keys[0], "stage": job.stage, "version": 1, "params": {}, "upstream": (), "weights": {}}
-    made = {"outcome": "done", "frames": 160, "seconds": 1.0, "files": files, "facts": FACTS[job.stage]}
-    return index.add(Record.model_validate(plain | made))
+def entries(jobs: Preprocessing, one: Source) -> Iterator[Entry]:
+    found, tracked = (entry(job) for job in jobs.video_chain(one))
+    (cropping,) = jobs.crop_chain(one, found, tracked)
+    cropped = entry(cropping)
+    yield from (found, tracked, cropped)
+    yield from (entry(job) for job in jobs.clip_chain(one, cropped, CLIP, ""))  # type: ignore[arg-type]
+
+
+def entry(job: Job) -> Entry:
+    return Entry(job.stage, job.keys[0], "done", None, None, 160, 1.0, FACTS[job.stage], {"one.mp4": 160_000})  # type: ignore[arg-type]
 
 
 def sources(clips: int) -> Iterator[Source]:
@@ -202,7 +206,9 @@ def source(number: int) -> Source:
 
 
 def peak_mb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    """Of this process alone: what getrusage says begins with the peak of the process that started it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 CASES = {"made": made, "requests": requests, "known": known, "rerun": rerun}
