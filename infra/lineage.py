@@ -24,7 +24,8 @@ class Lineage:
                 for found, parents in zip(batch, threads.map(lambda one: _parents(store, one), batch), strict=True):
                     rows = [(found.stage, found.key, parent) for parent in parents]
                     self._table.executemany("insert into made values (?, ?, ?)", rows)
-        self._table.execute("create index by_parent on made (parent)")
+        for column in ("parent", "key"):
+            self._table.execute(f"create index by_{column} on made ({column})")
 
     def descendants(self, seeds: Iterable[str], stop: Set[str]) -> Iterator[tuple[str, str]]:
         """Stage and key of all that was made from seeds (the seeds' own artefacts too), nearest first.

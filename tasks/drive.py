@@ -1,5 +1,6 @@
 """Drives chains of jobs through a pool: skips what is recorded, follows up on what is made, loses nothing."""
 
+import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -21,6 +22,7 @@ from reenactory.tasks.stage import Chain, Job
 ATTEMPTS = 2  # of a chain that failed for a reason that is not its data: a store that was away for a moment
 
 STORE_AWAY = 3  # chains in a row that fail for good because of the store: those after them would too, a minute each
+LOOK_AGAIN_S = 10.0  # a chain that waited longer may have been made by another run: one more look before the work
 
 FollowUp = Callable[[Chain, dict[str, Entry]], Iterable[Chain]]
 
@@ -58,6 +60,7 @@ class _Waiting(NamedTuple):
     chain: Chain
     missing: Chain
     units: float
+    looked: float  # when
     attempt: int = 1
 
 
@@ -114,14 +117,15 @@ class Drive:
             if missing:
                 units = self._units(missing)
                 self.tally.expect(units)
-                yield _Waiting(chain, missing, units)
+                yield _Waiting(chain, missing, units, time.monotonic())
             else:
                 pending += self._finish(chain, entries)
 
     def _still_missing(self, waiting: _Waiting) -> Chain:
-        """Asks the store again only after a failure: for a bucket, each look is a round trip."""
+        """Not each time asked of the store: for a bucket, a look is a round trip."""
         made_since = any(self.index.made(job.stage, key) for job in waiting.missing for key in job.keys)
-        return self._look(waiting.chain)[0] if made_since or waiting.attempt > 1 else waiting.missing
+        waited = time.monotonic() - waiting.looked > LOOK_AGAIN_S
+        return self._look(waiting.chain)[0] if made_since or waited or waiting.attempt > 1 else waiting.missing
 
     def _look(self, chain: Chain) -> tuple[Chain, dict[str, Entry]]:
         """The jobs still to do, cut down to their missing keys, and the entries of the others.
