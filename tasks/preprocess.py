@@ -98,7 +98,7 @@ class Preprocessing:
             (tracked.key, f"{clip['start_frame']}+{clip['frame_count']}", canonical_json(clip["box_ltrb"]))
             for clip in clips
         )
-        rate = {"fps_num": found.facts["fps_num"], "fps_den": found.facts["fps_den"]}
+        read_as = {name: found.facts[name] for name in ("fps_num", "fps_den", "deinterlace")}
         frames = sum(int(cast(int, clip["frame_count"])) for clip in clips)
         inputs = {"video": SourceRef(source.uri)}
         return (
@@ -109,7 +109,7 @@ class Preprocessing:
                 source.video_id,
                 frames,
                 inputs,
-                cast(dict[str, object], rate),
+                cast(dict[str, object], read_as),
                 clips,
             ),
         )

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from reenactory.models.face_mesh.pose import CAMERA_DISTANCE, CENTRE, FOCAL
+from reenactory.models.face_model import camera
+from reenactory.models.face_model.conventions import CAMERA_DISTANCE, FOCAL, FRAME_PX
 from reenactory.models.face_model.model import vertex_normals
 from reenactory.models.rasterizer.fragments import Fragments, interpolate
 from reenactory.models.rasterizer.rasterize import rasterize
 
-_FRAME_PX = 2 * CENTRE
 _AMBIENT, _BACKGROUND = 0.45, 0.3
 
 
@@ -33,10 +33,10 @@ class Picture(NamedTuple):
 
 def project(vertices: Tensor, rotation: Tensor, size: int) -> Tensor:
     """Column, row and depth (B, V, 3) of vertices (B, V, 3) turned by (B, 3, 3), in the frame of size x size."""
-    x, y, z = (vertices @ rotation.transpose(1, 2)).unbind(dim=-1)
-    depth = CAMERA_DISTANCE - z
-    scale = FOCAL * size / _FRAME_PX / depth
-    return torch.stack([size / 2 + scale * x, size / 2 - scale * y, depth], dim=-1)
+    turned = vertices @ rotation.transpose(1, 2)
+    points = torch.cat([turned[..., :2], CAMERA_DISTANCE - turned[..., 2:]], dim=-1)
+    enlarged = camera.Camera(points.new_full((1, 2), FOCAL * size / FRAME_PX), points.new_full((1, 2), size / 2))
+    return camera.project(points, enlarged)
 
 
 def draw(
