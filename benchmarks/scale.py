@@ -42,8 +42,8 @@ from reenactory.tasks.preprocess import Preprocessing, PreprocessParams
 from reenactory.tasks.stage import Chain, Job
 
 CLIP = {"start_frame": 0, "frame_count": 160, "box_ltrb": [10.0, 10.0, 266.0, 266.0], "face": None} | {
-    "crop_mode": "square", "track_iou_min": 0.5, "face_px_min": 90, "faces_max": 1, "blur": 100.0, "detected_share": 1.0,
-    "motion": 0.1,
+    "crop_mode": "square", "track_iou_min": 0.5, "face_px_min": 90, "faces_max": 1, "blur": 100.0,
+    "detected_share": 1.0, "motion": 0.1,
 }  # fmt: skip
 FACTS: dict[str, dict[str, object]] = {
     "detect": {"fps_num": 25, "fps_den": 1, "width": 640, "height": 360, "has_audio": True, "deinterlace": False},
