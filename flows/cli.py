@@ -24,6 +24,8 @@ models_app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(store_app, name="store")
+metrics_app = typer.Typer(no_args_is_help=True, help="What every number means: formula, range, direction, who uses it.")
+app.add_typer(metrics_app, name="metrics")
 
 StoreOption = Annotated[str, typer.Option(help="A folder, file:// or s3://bucket/prefix.")]
 DatasetOption = Annotated[str, typer.Option(help="Name of the dataset in the store.")]
@@ -197,11 +199,14 @@ def evaluate(
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
+    knobs: SetOption = None,
     weights: WeightsOption = None,
     prefect: PrefectOption = False,
 ) -> None:
     """Score every render of a run and write its report."""
-    from reenactory.flows.evaluate import EvaluateRequest, evaluate
+    from reenactory.flows.evaluate import EvaluateParams, EvaluateRequest, evaluate
+    from reenactory.flows.knobs import parse_knobs
+    from reenactory.flows.score_table import render_scores
 
     _use_weights(weights)
     request = EvaluateRequest.model_validate(
@@ -214,9 +219,10 @@ def evaluate(
             "workers": workers,
             "device": device,
             "retry": retry or [],
+            "params": parse_knobs(knobs, params=EvaluateParams),
         }
     )
-    _run(evaluate, request, "evaluate_report", prefect)
+    _run(evaluate, request, "evaluate_report", prefect, lambda: _console().print(render_scores(store, run)))
 
 
 @app.command()
@@ -226,7 +232,8 @@ def compare(
     run_b: Annotated[str, typer.Argument(metavar="RUN_B")],
 ) -> None:
     """Two runs on the pairs they share: difference per metric with its interval."""
-    from reenactory.flows.compare import compare, render_comparison
+    from reenactory.flows.compare import compare
+    from reenactory.flows.comparison_table import render_comparison
 
     _console().print(render_comparison(compare(store, run_a, run_b)))
 
@@ -280,6 +287,17 @@ def models_verify() -> None:
     sys.exit(verify_models())
 
 
+@metrics_app.command("list")
+def metrics_list(
+    names: Annotated[list[str] | None, typer.Argument(help="Metrics to explain. Default: all.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for a program.")] = False,
+) -> None:
+    """Every metric: its definition string, formula, range, direction, inputs, weights and users."""
+    from reenactory.flows.metrics import metrics_json, metrics_text
+
+    _say(metrics_json(names) if as_json else metrics_text(names, _console().width))
+
+
 def _use_weights(given: list[str] | None) -> None:
     """Put --weights where worker processes find them too: in the environment."""
     import os
@@ -295,7 +313,14 @@ def _use_weights(given: list[str] | None) -> None:
         os.environ["REENACTORY_WEIGHTS"] = overrides_text({name: Path(path) for name, path in named.items()})
 
 
-def _run(function: Callable[[Request], "Summary"], request: Request, flow: str, prefect: bool) -> NoReturn:
+def _run(
+    function: Callable[[Request], "Summary"],
+    request: Request,
+    flow: str,
+    prefect: bool,
+    show: Callable[[], None] = lambda: None,
+) -> NoReturn:
+    """Run a flow, show its results, end with the lines of every command."""
     import os
 
     if prefect or os.environ.get("PREFECT_API_URL"):
@@ -305,6 +330,7 @@ def _run(function: Callable[[Request], "Summary"], request: Request, flow: str, 
         require_server()
         function = getattr(deployments, flow)
     summary = function(request)
+    show()
     _finish(summary, summary.outputs)
 
 
