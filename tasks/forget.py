@@ -25,6 +25,7 @@ CLIP_COLUMNS = ("clip_id", "source_clip", "driving_clip")
 KEY_COLUMNS = ("crop_key", "matte_key", "face3d_key", "render_key")
 SEARCHED = {"identity", "pair_id", "item", "uri", *CLIP_COLUMNS, *KEY_COLUMNS}
 PAIRS = "/pairs.parquet"
+SUMMED = ("aggregates.parquet", "table.csv", "table.tex")  # of a run: nobody is named, everybody is in the numbers
 FORGOTTEN = "(forgotten)"
 OURS = {"run", "flow", "store", "dataset", "outputs", "versions"}  # of a summary or plan: names of the user's choice
 
@@ -150,7 +151,7 @@ class _Eraser:
 
     def run_file(self, path: str, traces: Traces) -> None:
         run, name = path.split("/")[1], path.rpartition("/")[2]
-        if name == "aggregates.parquet" and self._touched(run, traces):
+        if name in SUMMED and self._touched(run, traces):
             self._file(path)
         elif name.endswith(".parquet"):
             self.table(path, traces)

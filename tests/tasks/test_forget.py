@@ -97,6 +97,7 @@ class Town:
         put_table(self.store, f"{folder}/scores.parquet", pa.Table.from_pylist(scores, schema=SCORES))
         put_table(self.store, f"{folder}/aggregates.parquet", pa.table({"renderer": ["copy"], "value": [0.5]}))
         put_table(self.store, f"{folder}/outcomes/part-0.parquet", pa.Table.from_pylist(outcomes))
+        self.store.put(f"{folder}/table.csv", b"copy,0.5")
         names = [str(self.clips[person]["clip_id"]) for pair_ in people for person in pair_]
         self.store.put(f"{folder}/report.html", f"<p>{' '.join(names)}</p>".encode())
         summary = {"run": name, "failures": [f"{clip}: away" for clip in names], "outputs": {"a": "alice/here"}}
@@ -150,9 +151,10 @@ def test_nothing_of_the_person_remains_and_all_else_does(town: Town) -> None:
     for path, text in before.items():
         if path.startswith("artefacts/"):
             assert (path in after) == (path.rpartition("/")[0] not in folders), path
-        elif ALICE not in text and not path.endswith((".parquet", ".html")):
+        elif ALICE not in text and not path.endswith((".parquet", ".html", ".csv")):
             assert after[path] == text, path
-    assert "runs/mixed/aggregates.parquet" in removed.files and "runs/others/aggregates.parquet" in after
+    for name in ("aggregates.parquet", "table.csv"):
+        assert f"runs/mixed/{name}" in removed.files and f"runs/others/{name}" in after
     assert "runs/others/report.html" in after and "runs/mixed/report.html" not in after
     bob = str(town.clips[BOB]["clip_id"])
     assert bob in after["runs/mixed/pairs.parquet"] and bob in after["runs/mixed/summary.json"]
