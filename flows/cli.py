@@ -9,6 +9,8 @@ import typer
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
+from reenactory.flows.store import store_app
+
 if TYPE_CHECKING:
     from reenactory.infra.summary import Summary
 
@@ -21,6 +23,7 @@ models_app = typer.Typer(
     no_args_is_help=True, help="Weights and demo clips: where they come from, whether they are here."
 )
 app.add_typer(models_app, name="models")
+app.add_typer(store_app, name="store")
 metrics_app = typer.Typer(no_args_is_help=True, help="What every number means: formula, range, direction, who uses it.")
 app.add_typer(metrics_app, name="metrics")
 
@@ -396,6 +399,7 @@ def _say(text: str) -> None:
 def main() -> None:
     """Entry point. Wrong use ends with one line and exit code 2; a bug keeps its traceback."""
     from reenactory.flows.wrong_use import WRONG_USE
+    from reenactory.infra.store import StoreFailed
 
     try:
         app()
@@ -404,6 +408,9 @@ def main() -> None:
         _refuse("; ".join(lines))
     except WRONG_USE as error:
         _refuse(str(error))
+    except StoreFailed as error:
+        sys.stderr.write(f"reenactory: {error}; what was finished is kept, the same command goes on from there\n")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("reenactory: interrupted; what was finished is kept, the same command goes on from there\n")
         sys.exit(130)
