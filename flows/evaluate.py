@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from reenactory.flows.adoption import Brought, adopt_renders
 from reenactory.flows.results import write_results
 from reenactory.flows.run_files import keep_pairs, read_run_pairs, run_pair_list, run_path
-from reenactory.flows.workplace import ShardMap, Where, Workplace, in_order, workplace
+from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
+from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.shards import make_shards
 from reenactory.infra.store import Store
 from reenactory.infra.summary import Summary
@@ -37,18 +38,20 @@ class EvaluateParams(BaseModel):
 class EvaluateRequest(Where):
     """Parameters of the `evaluate-report` deployment and of `reenactory evaluate`."""
 
-    run: str = Field(pattern=r"^[\w.-]+$", description="Name of the run.")
+    run: str = Field(pattern=NAME, description="Name of the run.")
     renders: str | None = Field(
         default=None,
         description="Folder of another method's renders, named after the run's pairs: videos PAIR_ID.mp4, or folders "
         "PAIR_ID of numbered PNG or JPEG.",
     )
-    name: str = Field(default="external", pattern=r"^[\w.-]+$", description="With renders: what to call that method.")
+    name: str = Field(default="external", pattern=NAME, description="With renders: what to call that method.")
     panel: str | None = Field(
         default=None, pattern=r"^[1-9]\d*/[1-9]\d*$", description="With renders: I/N cuts the I-th of N equal panels."
     )
     pairs: str | None = Field(default=None, description="Pair file, for a run that has none yet.")
-    dataset: str | None = Field(default=None, description="With pairs. Default: the one that the pair file names.")
+    dataset: str | None = Field(
+        default=None, pattern=NAME, description="With pairs. Default: the one that the pair file names."
+    )
     params: EvaluateParams = Field(default=EvaluateParams(), description="Knobs, by stage.")
 
 
@@ -72,9 +75,9 @@ def evaluate(request: EvaluateRequest, map_shards: ShardMap[Rendered] = in_order
             place.ledger.add(ledger)
         scored = [item for item in rendered if _is_scored(place, jobs, item)]
         outputs = write_results(place, request.run, jobs, scored)
-        outcomes = [{**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows]
-        listed = run_pair_list(place.store, request.run, clips)
-        summary = place.summary(request.run, "evaluate", outcomes, len(rows), outputs, listed)
+        log = OutcomeLog(place.store, request.run, "evaluate")
+        log.add({**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows)
+        summary = place.summary(log, len(rows), outputs, run_pair_list(place.store, request.run, clips))
         write_report(place.store, request.run)
         return summary
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -26,6 +27,7 @@ SCHEMA = pa.schema(
         ("seed", pa.int64()),
     ]
 )
+PAIR_ID = re.compile(r"[^\s./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,149}")
 # In the file's metadata.
 DATASET = b"dataset"  # which clips table the names belong to
 SHA256 = b"pairs_sha256"
@@ -108,6 +110,12 @@ def read_pairs(path: Path) -> PairFile:
     unknown = {pair.protocol for pair in found.pairs} - {"self", "cross"}
     if unknown:
         raise WrongUseError(f"{path}: protocols are self and cross, not {', '.join(sorted(map(str, unknown)))}")
+    unsafe = sorted(repr(pair.pair_id) for pair in found.pairs if not PAIR_ID.fullmatch(str(pair.pair_id)))
+    if unsafe:
+        raise WrongUseError(
+            f"{path}: pair ids become file names; no slash, control character or leading dot, at most "
+            f"150 characters; not so: {unsafe[0][:200]}"
+        )
     return found
 
 

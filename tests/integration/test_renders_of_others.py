@@ -140,14 +140,12 @@ def test_frames_in_panels_score_as_the_video_that_they_were(rendered: tuple[Path
 
 def test_pairs_of_single_frames_are_scored(rendered: tuple[Path, list[str]], tmp_path: Path) -> None:
     """What a paper's protocol of frame pairs needs; over time and as a video there is nothing to measure."""
-    store, out = str(rendered[0]), tmp_path / "pairs.parquet"
-    for protocol in ("multiguidance-self", "multiguidance-cross"):
-        run = f"of-{protocol}"
-        write_pairs(store, DATASET, protocol, 2, 0, 0, out)
-        render(RenderRequest(pairs=str(out), renderer="copy", store=store, run=run, workers=0))
-        summary = evaluate(EvaluateRequest(store=store, run=run, workers=0))
-        assert (summary.done, summary.failed) == (2, 0)
-        assert summary.pairs is not None and summary.pairs.drawn == f"{protocol}, seed 0, 2 of 40 pairs"
-        means = get_table(open_store(store), f"runs/{run}/scores.parquet").to_pandas().groupby("metric")["value"].mean()
-        assert means[["csim", "aed_l1", "akd"]].notna().all()
-        assert means[["flicker", "fid_per_video"]].isna().all()
+    store, out, run = str(rendered[0]), tmp_path / "pairs.parquet", "frames"
+    write_pairs(store, DATASET, "multiguidance-self", 2, 0, 0, out)
+    render(RenderRequest(pairs=str(out), renderer="copy", store=store, run=run, workers=0))
+    summary = evaluate(EvaluateRequest(store=store, run=run, workers=0))
+    assert (summary.done, summary.failed) == (2, 0)
+    assert summary.pairs is not None and summary.pairs.drawn == "multiguidance-self, seed 0, 2 of 40 pairs"
+    means = get_table(open_store(store), f"runs/{run}/scores.parquet").to_pandas().groupby("metric")["value"].mean()
+    assert means[["psnr", "csim", "aed_l1", "akd"]].notna().all()
+    assert means[["flicker", "fid_per_video"]].isna().all()
