@@ -57,6 +57,10 @@ class EvaluateRequest(Where):
 
 def evaluate(request: EvaluateRequest, map_shards: ShardMap[Rendered] = in_order) -> Summary:
     """Score the run's renders (and the folder's, if one is given), then write scores, aggregates and the report."""
+    if request.panel and not request.renders:
+        raise WrongUseError("--panel says where in the pictures of --renders DIR the render is; give both")
+    if request.dataset and not request.pairs:
+        raise WrongUseError("--dataset goes with --pairs FILE; a run that has pairs knows its dataset")
     with workplace(request, f"evaluate {request.run}") as place:
         pairs, clips = _pairs_and_clips(place.store, request)
         place.announce(request.run, request)

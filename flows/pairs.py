@@ -12,7 +12,7 @@ from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.extractors import check_one_extractor
 from reenactory.tasks.pairs import Pair, pairs_sha256, to_table
-from reenactory.tasks.protocols.drawing import PAPERS, check_protocol, draw
+from reenactory.tasks.protocols.drawing import PAPERS, check_protocol, draw_pairs
 from reenactory.tasks.protocols.lists import SHOWN, read_list
 from reenactory.tasks.protocols.people import Clip
 
@@ -57,7 +57,7 @@ def write_pairs(
     if not chosen:
         splits = sorted({str(row["split"] or "none") for row in rows})
         raise WrongUseError(f"dataset {dataset!r} has no clip of split {split!r}; it has: {', '.join(splits)}")
-    drawn = draw(_clips(chosen), protocol, count, seed, frames)
+    drawn = draw_pairs(_clips(chosen), protocol, count, seed, frames)
     words = [protocol, f"seed {seed}"]
     words += [f"{len(drawn.pairs)} of {drawn.of} pairs"] if len(drawn.pairs) < drawn.of else []
     words += [f"at most {frames} driving frames"] if frames else []

@@ -23,7 +23,7 @@ def keep_pairs(store: Store, run: str, pairs: Sequence[Pair], dataset: str, draw
     path = run_path(run, "pairs.parquet")
     if store.exists(path):
         known, known_dataset = read_run_pairs(store, run)
-        others = set(pairs) - set(known)
+        others = {pair[:-1] for pair in pairs} - {pair[:-1] for pair in known}  # whatever seed drew them
         if others or known_dataset != dataset:
             raise WrongUseError(
                 f"run {run!r} was made of {len(known)} pairs of dataset {known_dataset!r}, and {len(others)} of the "
@@ -44,7 +44,7 @@ def read_run_pairs(store: Store, run: str) -> tuple[list[Pair], str]:
 
 
 def run_pair_list(store: Store, run: str, clips: Mapping[str, ClipRow]) -> PairList:
-    """For the run's summary. All clips that its pairs name must be among `clips`."""
+    """For the run's summary. Clips that the dataset no longer has count as unmade."""
     found = _pair_file(store, run)
     return PairList(
         count=len(found.pairs),

@@ -5,15 +5,13 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reenactory.infra.keys import digest
 from reenactory.tasks.errors import WrongUseError
-
-Protocol = Literal["self", "cross"]
 
 SCHEMA = pa.schema(
     [

@@ -33,7 +33,8 @@ def clips_sha256(pairs: Sequence[Pair], clips: Mapping[str, ClipRow]) -> str:
     """Of what the clips that pairs name are made of: the keys of their crops, mattes and coefficients."""
     named = sorted({clip for pair in pairs for clip in (pair.source_clip, pair.driving_clip)})
     keys: list[JsonValue] = [
-        [name, *(str(clips[name].get(f"{stage}_key")) for stage in ("crop", "matte", "face3d"))] for name in named
+        [name, *(str(clips.get(name, {}).get(f"{stage}_key")) for stage in ("crop", "matte", "face3d"))]
+        for name in named
     ]
     return hashlib.sha256(canonical_json(keys).encode()).hexdigest()
 

@@ -30,12 +30,7 @@ class Drawn(NamedTuple):
     of: int
 
 
-def draw_pairs(clips: Sequence[Clip], protocol: str, count: int | None, seed: int, frames: int = 0) -> list[Pair]:
-    """The pairs of `draw`."""
-    return draw(clips, protocol, count, seed, frames).pairs
-
-
-def draw(clips: Sequence[Clip], protocol: str, count: int | None, seed: int, frames: int = 0) -> Drawn:
+def draw_pairs(clips: Sequence[Clip], protocol: str, count: int | None, seed: int, frames: int = 0) -> Drawn:
     """Draw pairs; the same clips, numbers and seed give the same pairs, in any order of the clips.
 
     self: frame 0 of a clip is the source and its other frames drive; clips are taken in a shuffled order, each once

@@ -9,11 +9,12 @@ import pytest
 
 from reenactory.flows import cli
 from reenactory.flows.pairs import write_pairs
+from reenactory.flows.run_files import keep_pairs, run_pair_list
 from reenactory.infra.store import open_store
 from reenactory.infra.tables import put_table
 from reenactory.tasks.dataset import CLIPS
 from reenactory.tasks.errors import WrongUseError
-from reenactory.tasks.pairs import pairs_sha256, read_pairs
+from reenactory.tasks.pairs import make_pair, pairs_sha256, read_pairs
 
 PLAIN = {"video_sha256": "a", "identity": "talk", "frame_count": 100, "crop_mode": "square", "outcome": "done"}
 
@@ -134,3 +135,14 @@ class TestCommand:
         code, _, error = run(monkeypatch, capsys, *where, *options)
         assert (code, len(error.splitlines())) == (2, 1)
         assert complaint in error
+
+
+def test_a_run_takes_its_pairs_again_whatever_seed_drew_them(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    pairs = [make_pair("self", "c", 0, "c", start, 2, 1) for start in range(1, 4)]
+    keep_pairs(store, "r", pairs, "d", "words")
+    keep_pairs(store, "r", [pair._replace(seed=2) for pair in pairs[:2]], "d")
+    with pytest.raises(WrongUseError, match="1 of the pairs given"):
+        keep_pairs(store, "r", [make_pair("self", "c", 0, "c", 9, 2, 1)], "d")
+    found = run_pair_list(store, "r", {})
+    assert (found.count, found.drawn, found.sha256) == (3, "words", pairs_sha256(pairs))

@@ -8,7 +8,7 @@ import pytest
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.pairs import Pair
 from reenactory.tasks.protocols import papers
-from reenactory.tasks.protocols.drawing import PAPERS, draw, draw_pairs
+from reenactory.tasks.protocols.drawing import PAPERS, draw_pairs
 from reenactory.tasks.protocols.people import Clip
 
 CLIPS = [Clip(f"id{person}#v{number}", f"id{person}", 20 + number) for person in range(4) for number in range(3)]
@@ -16,14 +16,14 @@ OF = {clip.clip_id: clip for clip in CLIPS}
 
 
 def drawn(protocol: str, seed: int = 0) -> list[Pair]:
-    return draw_pairs(CLIPS, protocol, None, seed)
+    return draw_pairs(CLIPS, protocol, None, seed).pairs
 
 
 @pytest.mark.parametrize("protocol", PAPERS)
 def test_clips_and_seed_decide_and_nothing_else(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(papers, "PAIRS_PER_PERSON", 30)
     first = drawn(protocol, 7)
-    assert draw_pairs(random.Random(1).sample(CLIPS, len(CLIPS)), protocol, None, 7) == first
+    assert draw_pairs(random.Random(1).sample(CLIPS, len(CLIPS)), protocol, None, 7).pairs == first
     others = [pair._replace(seed=7) for pair in drawn(protocol, 8)]
     assert (others == first) is (protocol == "3dflowrenderer-self")  # it has nothing random
     for pair in first:
@@ -55,10 +55,10 @@ def test_multiguidance_has_twenty_single_frames_per_clip() -> None:
 
 
 def test_a_short_clip_gives_every_pair_of_its_frames_once() -> None:
-    pairs = draw_pairs([Clip("a", "a", 3)], "multiguidance-self", None, 0)
+    pairs = draw_pairs([Clip("a", "a", 3)], "multiguidance-self", None, 0).pairs
     assert {(p.source_frame, p.driving_start) for p in pairs} == {(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)}
     two = [Clip("a", "a", 2), Clip("b", "b", 3)]
-    assert Counter(p.source_clip for p in draw_pairs(two, "multiguidance-cross", None, 0)) == {"a": 6, "b": 6}
+    assert Counter(p.source_clip for p in draw_pairs(two, "multiguidance-cross", None, 0).pairs) == {"a": 6, "b": 6}
 
 
 def test_celebv_has_a_thousand_pairs_per_person() -> None:
@@ -77,11 +77,11 @@ def test_pirenderer_shows_frame_0_and_drives_with_every_clip_twice() -> None:
 
 def test_a_part_of_a_protocol_is_a_part_and_says_of_how_many() -> None:
     whole = {pair.pair_id for pair in drawn("3dflowrenderer-self")}
-    part = draw(CLIPS, "3dflowrenderer-self", 5, 0)
+    part = draw_pairs(CLIPS, "3dflowrenderer-self", 5, 0)
     assert (len(part.pairs), part.of) == (5, 12)
     assert {pair.pair_id for pair in part.pairs} < whole
-    assert draw(CLIPS, "3dflowrenderer-self", 5, 1).pairs != part.pairs
-    short = draw(CLIPS, "3dflowrenderer-self", None, 0, frames=4).pairs
+    assert draw_pairs(CLIPS, "3dflowrenderer-self", 5, 1).pairs != part.pairs
+    short = draw_pairs(CLIPS, "3dflowrenderer-self", None, 0, frames=4).pairs
     assert {pair.driving_count for pair in short} == {4}
     assert not {pair.pair_id for pair in short} & whole
 
