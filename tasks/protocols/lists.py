@@ -162,5 +162,7 @@ def _parse(text: str) -> _Named:
 def _complaint(path: Path, missing: Sequence[str], left: int) -> str:
     shown = "; ".join(missing[:SHOWN])
     more = f"; and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-    way = f"--skip-missing takes the {left} others" if left else "none is left; is it the right --dataset?"
+    way = (
+        f"--skip-missing leaves them out: {left} row(s) remain" if left else "none is left; is it the right --dataset?"
+    )
     return f"{path}: {len(missing)} row(s) cannot be paired: {shown}{more}. {way}"

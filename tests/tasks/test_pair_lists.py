@@ -71,7 +71,7 @@ def test_what_is_not_there_is_named_row_by_row(tmp_path: Path) -> None:
     message = str(refused.value)
     assert f"line 4: no frame 384 in {A}, which has 384" in message
     assert "line 5: 'two' may be any of 2 clips, e.g. id10280#two#000000#000064" in message
-    assert "--skip-missing takes the 1 others" in message and "\n" not in message
+    assert "--skip-missing leaves them out: 1 row(s) remain" in message and "\n" not in message
     found = listed(tmp_path, text, skip=True)
     assert (len(found.pairs), len(found.missing)) == (1, 5)
 
