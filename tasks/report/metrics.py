@@ -1,14 +1,17 @@
 """The report's first table: every aggregate of a protocol, a row per metric and a column per renderer."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from reenactory.models.metrics.definition import ARROWS, WORDS, Definition
 from reenactory.models.metrics.registry import KNOWN, PLACE
 from reenactory.tasks.cautions import drop_caution, identity_caution
 from reenactory.tasks.report.format import counted, decimals_for, is_number, number
+from reenactory.tasks.report.groups import GROUPS, OTHER, group_of
 from reenactory.tasks.report.marks import Estimate, Mark, folded, marks
 from reenactory.tasks.report.run import FLOOR, RunData
+from reenactory.tasks.report.shown import Shown
 
 PROTOCOLS = {
     "self": ("Self re-enactment", "A clip is driven by itself: every frame has a true picture to be compared with."),
@@ -22,8 +25,9 @@ class Cell(NamedTuple):
     """One renderer's value of one metric."""
 
     value: str
+    rank: float | None  # what the columns are sorted by, the best first
     interval: str
-    best: bool
+    best: bool  # and shown to be
     below_floor: bool
     dropped: str  # the warning, empty where few or none were
     counts: str  # empty where all renderers of the row were scored on as much
@@ -35,11 +39,20 @@ class Row(NamedTuple):
     name: str
     definition: str
     anchor: str
+    caution: str  # what the reader must know before believing it; empty where there is nothing
     unit: str
     arrow: str
     cells: list[Cell | None]  # by renderer; None: nothing of it was scored
     counts: str  # of all its cells, empty where they differ
     marks: list[Mark]
+
+
+class RowGroup(NamedTuple):
+    """Metrics about the same thing."""
+
+    title: str
+    open: bool
+    rows: list[Row]
 
 
 class ProtocolTable(NamedTuple):
@@ -48,9 +61,13 @@ class ProtocolTable(NamedTuple):
     protocol: str
     title: str
     explanation: str
-    rows: list[Row]
+    groups: list[RowGroup]
     verdicts: list[str]
     few_identities: str
+
+    @property
+    def rows(self) -> list[Row]:
+        return [row for group in self.groups for row in group.rows]
 
 
 class Term(NamedTuple):
@@ -64,8 +81,9 @@ class Term(NamedTuple):
     better: str
 
 
-def protocol_tables(data: RunData) -> list[ProtocolTable]:
-    return [_table(data, protocol, *texts) for protocol, texts in PROTOCOLS.items()]
+def protocol_tables(data: RunData, shown: AbstractSet[Shown]) -> list[ProtocolTable]:
+    """`shown`: the differences that may be emphasised."""
+    return [_table(data, shown, protocol, *texts) for protocol, texts in PROTOCOLS.items()]
 
 
 def glossary(data: RunData) -> list[Term]:
@@ -87,17 +105,30 @@ def _anchor(definition: str) -> str:
     return "def-" + "".join(char if char.isalnum() else "-" for char in definition)
 
 
-def _table(data: RunData, protocol: str, title: str, explanation: str) -> ProtocolTable:
+def _table(data: RunData, shown: AbstractSet[Shown], protocol: str, title: str, explanation: str) -> ProtocolTable:
     lines = [line for line in data.aggregates if line["protocol"] == protocol]
     by_metric: dict[tuple[str, str], dict[str, Aggregate]] = {}
     for line in lines:
         by_metric.setdefault((str(line["metric"]), str(line["definition"])), {})[str(line["renderer"])] = line
-    rows = [_row(metric, by_metric[metric], data.renderers) for metric in sorted(by_metric, key=_order)]
+    rows = [
+        _row(protocol, metric, by_metric[metric], data.renderers, shown) for metric in sorted(by_metric, key=_order)
+    ]
     few = identity_caution(max(_int(line["n_identities"]) for line in lines)) if lines else ""
-    return ProtocolTable(protocol, title, explanation, rows, _verdicts(rows, data.renderers), few)
+    return ProtocolTable(protocol, title, explanation, _grouped(rows), _verdicts(rows, data.renderers), few)
 
 
-def _row(metric: tuple[str, str], lines: Mapping[str, Aggregate], renderers: Sequence[str]) -> Row:
+def _grouped(rows: Sequence[Row]) -> list[RowGroup]:
+    groups = [(group, [row for row in rows if group_of(row.name) is group]) for group in (*GROUPS, OTHER)]
+    return [RowGroup(group.title, group.open, members) for group, members in groups if members]
+
+
+def _row(
+    protocol: str,
+    metric: tuple[str, str],
+    lines: Mapping[str, Aggregate],
+    renderers: Sequence[str],
+    shown: AbstractSet[Shown],
+) -> Row:
     name, definition = metric
     entry = KNOWN.get(name)
     values = {renderer: _value(line["value"]) for renderer, line in lines.items()}
@@ -105,7 +136,7 @@ def _row(metric: tuple[str, str], lines: Mapping[str, Aggregate], renderers: Seq
     unit = "video" if entry is not None and entry.per == "video" else "frame"
     each = {renderer: _counts(line, unit) for renderer, line in lines.items()}
     alike = len(set(each.values())) == 1
-    best, floor = _best(values, entry), values.get(FLOOR)
+    best, floor = _best(Candidates(protocol, definition, values, entry), shown), values.get(FLOOR)
     cells: list[Cell | None] = []
     for renderer in renderers:
         if renderer not in lines:
@@ -115,12 +146,21 @@ def _row(metric: tuple[str, str], lines: Mapping[str, Aggregate], renderers: Seq
         worse = renderer != FLOOR and _better(floor, value, entry)
         counts = "" if alike else each[renderer]
         cells.append(
-            Cell(number(value, decimals), _interval(line, decimals), renderer in best, worse, _dropped(line), counts)
+            Cell(
+                number(value, decimals),
+                None if entry is None or value is None else entry.distance(value),
+                _interval(line, decimals),
+                renderer == best,
+                worse,
+                _dropped(line),
+                counts,
+            )
         )
     arrow = "" if entry is None else ARROWS[entry.direction]
     counts = next(iter(each.values())) if alike else ""
     drawn = marks(renderers, _estimates(lines, entry), entry is not None and entry.direction != "higher")
-    return Row(name, definition, _anchor(definition), entry.unit if entry else "", arrow, cells, counts, drawn)
+    caution = entry.caution if entry is not None and protocol in entry.caution_for else ""
+    return Row(name, definition, _anchor(definition), caution, entry.unit if entry else "", arrow, cells, counts, drawn)
 
 
 def _estimates(lines: Mapping[str, Aggregate], entry: Definition | None) -> dict[str, Estimate]:
@@ -140,17 +180,24 @@ def _better(first: float | None, second: float | None, entry: Definition | None)
     return entry.distance(first) < entry.distance(second)
 
 
-def _best(values: Mapping[str, float | None], entry: Definition | None) -> set[str]:
-    """Renderers to emphasise: the best methods, the floor being none. A method alone must also beat the floor."""
-    if len(values) < 2:
-        return set()  # nothing to compare with
-    methods = {name: value for name, value in values.items() if name != FLOOR and value is not None}
-    if entry is None or not methods:
-        return set()
-    top = min(methods.values(), key=entry.distance)
-    if len(methods) == 1 and _better(values.get(FLOOR), top, entry):
-        return set()
-    return {name for name, value in methods.items() if entry.distance(value) == entry.distance(top)}
+class Candidates(NamedTuple):
+    """What one row of the table is about."""
+
+    protocol: str
+    definition: str
+    values: Mapping[str, float | None]
+    entry: Definition | None
+
+
+def _best(row: Candidates, shown: AbstractSet[Shown]) -> str:
+    """The renderer to emphasise, empty for none: shown to be better than every other method, alone than the floor."""
+    methods = {name: value for name, value in row.values.items() if name != FLOOR and value is not None}
+    if row.entry is None or not methods:
+        return ""
+    top = min(methods, key=lambda name: row.entry.distance(methods[name]))
+    others = set(methods) - {top} or set(row.values) - {top}
+    beaten = {entry.worse for entry in shown if entry[:3] == (row.protocol, row.definition, top)}
+    return top if others and others <= beaten else ""
 
 
 def _interval(line: Aggregate, decimals: int) -> str:

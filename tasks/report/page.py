@@ -7,12 +7,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reenactory.infra.store import Store
 from reenactory.tasks.report.clips import clip_sheets
+from reenactory.tasks.report.colours import DRIVER, colour_of
 from reenactory.tasks.report.format import counted
 from reenactory.tasks.report.funnel import funnel, rejections
 from reenactory.tasks.report.metrics import glossary, protocol_tables
 from reenactory.tasks.report.pairs import pair_sheets, pair_table
 from reenactory.tasks.report.provenance import provenance
 from reenactory.tasks.report.run import FLOOR, Artefacts, read_run
+from reenactory.tasks.report.shown import shown_differences
 from reenactory.tasks.report.tiles import COLUMNS
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -40,14 +42,15 @@ def render_report(store: Store, run: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["counted"] = counted
+    environment.globals |= {"counted": counted, "colour_of": colour_of, "driver_colour": DRIVER}
     with TemporaryDirectory() as cache:
         artefacts = Artefacts(store, Path(cache))
+        shown = shown_differences(store, data, Path(cache))
         return environment.get_template("report.html.j2").render(
             data=data,
             floor=FLOOR,
             columns=COLUMNS,
-            tables=protocol_tables(data),
+            tables=protocol_tables(data, shown),
             terms=glossary(data),
             steps=funnel(data),
             rejections=rejections(data),

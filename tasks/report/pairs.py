@@ -9,6 +9,7 @@ from reenactory.infra.records import Record
 from reenactory.models.metrics.registry import PLACE
 from reenactory.tasks.pairs import Pair
 from reenactory.tasks.report.choice import MOST_RENDERERS, choose, ranked
+from reenactory.tasks.report.colours import DRIVER, colour_of
 from reenactory.tasks.report.curves import Chart, charts
 from reenactory.tasks.report.format import number
 from reenactory.tasks.report.run import Artefacts, RenderRow, RunData
@@ -26,7 +27,7 @@ class RenderStrip(NamedTuple):
     """One renderer's row."""
 
     renderer: str
-    colour: int
+    colour: str
     strip: Strip | None
     note: str  # why there is no strip, or what is wrong with it
     values: list[tuple[str, str]]  # metric, value
@@ -88,11 +89,15 @@ def _sheet(data: RunData, artefacts: Artefacts, videos: set[str], pair: Pair, pl
     face = artefacts.table("face3d", driver["face3d_key"], "coefficients.parquet")
     faces: list[pa.Table | None] = [None if face is None else face.slice(pair.driving_start, pair.driving_count)]
     renders: list[RenderStrip] = []
-    for colour, renderer in enumerate(data.renderers[:MOST_RENDERERS], 1):
+    colours = [DRIVER]
+    for renderer in data.renderers[:MOST_RENDERERS]:
         row = data.render.get((renderer, pair.pair_id))
-        renders.append(_render_strip(data, artefacts, videos, pair, renderer, colour, row, local))
+        colours.append(colour_of(renderer))
+        renders.append(_render_strip(data, artefacts, videos, pair, renderer, row, local))
         faces.append(_fitted(data, artefacts, pair, row))
-    return PairSheet(pair, place, indices, strip(still, TILE_PX), strip(driving, TILE_PX), renders, charts(faces))
+    return PairSheet(
+        pair, place, indices, strip(still, TILE_PX), strip(driving, TILE_PX), renders, charts(faces, colours)
+    )
 
 
 def _fitted(data: RunData, artefacts: Artefacts, pair: Pair, row: RenderRow | None) -> pa.Table | None:
@@ -107,10 +112,10 @@ def _render_strip(
     videos: set[str],
     pair: Pair,
     renderer: str,
-    colour: int,
     row: RenderRow | None,
     local: list[int],
 ) -> RenderStrip:
+    colour = colour_of(renderer)
     if row is None:
         return RenderStrip(renderer, colour, None, "This renderer was not given the pair, or its work failed.", [], "")
     if row["outcome"] != "done":

@@ -8,14 +8,19 @@ import pytest
 from synthetic_run import NASTY, RUN, SyntheticRun, coefficients
 
 from reenactory.infra.store import MissingObject, open_store
+from reenactory.models.metrics.registry import KNOWN
 from reenactory.tasks.report import render_report, write_report
 from reenactory.tasks.report.choice import MOST_PAIRS, choose
+from reenactory.tasks.report.colours import colour_of
 from reenactory.tasks.report.curves import charts
 from reenactory.tasks.report.format import number
 from reenactory.tasks.report.funnel import funnel
+from reenactory.tasks.report.groups import GROUPS
 from reenactory.tasks.report.marks import Estimate, marks
 from reenactory.tasks.report.metrics import protocol_tables
+from reenactory.tasks.report.page import TEMPLATES
 from reenactory.tasks.report.run import read_run
+from reenactory.tasks.report.shown import Shown, shown_differences
 from reenactory.tasks.report.tiles import over_checkerboard, sampled, with_landmarks
 
 
@@ -75,8 +80,9 @@ def test_every_metric_stands_with_its_definition_and_formula(run: SyntheticRun, 
     assert "cosine of unit identity embeddings" in page
 
 
-def test_the_floor_is_never_best_and_a_method_below_it_is_marked(run: SyntheticRun) -> None:
-    tables = {table.protocol: table for table in protocol_tables(read_run(run.store, RUN))}
+def test_the_floor_is_never_best_and_a_method_below_it_is_marked(run: SyntheticRun, tmp_path: Path) -> None:
+    data = read_run(run.store, RUN)
+    tables = {table.protocol: table for table in protocol_tables(data, shown_differences(run.store, data, tmp_path))}
     cells = {(name, row.name): row.cells for name, table in tables.items() for row in table.rows}
     shown = {name: [(cell.best, cell.below_floor) for cell in row if cell] for name, row in cells.items()}
     assert shown == {
@@ -88,8 +94,52 @@ def test_the_floor_is_never_best_and_a_method_below_it_is_marked(run: SyntheticR
     assert tables["cross"].verdicts == ["theirs is no worse than copy on 1 of 2 metrics."]
 
 
+def test_a_difference_within_the_noise_is_not_emphasised(run: SyntheticRun) -> None:
+    data = read_run(run.store, RUN)
+    definition = next(str(line["definition"]) for line in data.aggregates if line["metric"] == "aed_l1")
+    for shown, emphasised in ((Shown("self", definition, "theirs", "copy"), True), (None, False)):
+        (table, _) = protocol_tables(data, frozenset({shown} - {None}))
+        (row,) = [row for row in table.rows if row.name == "aed_l1"]
+        assert [cell.best for cell in row.cells if cell] == [False, emphasised]
+
+
+def test_a_method_must_be_shown_better_than_each_other_method(run: SyntheticRun) -> None:
+    data = read_run(run.store, RUN)
+    third = [{**line, "renderer": "third", "value": 0.7} for line in data.aggregates if line["renderer"] == "theirs"]
+    data = replace(data, aggregates=[*data.aggregates, *third], renders=data.renders)
+    definition = next(str(line["definition"]) for line in data.aggregates if line["metric"] == "aed_l1")
+    over_floor, over_third = (Shown("self", definition, "theirs", other) for other in ("copy", "third"))
+    for shown, emphasised in (({over_floor}, False), ({over_third}, True)):
+        (table, _) = protocol_tables(data, frozenset(shown))
+        (row,) = [row for row in table.rows if row.name == "aed_l1"]
+        assert [cell.best for cell in row.cells if cell] == [False, emphasised, False]
+
+
+def test_every_metric_has_one_group() -> None:
+    assert sorted(metric for group in GROUPS for metric in group.metrics) == sorted(KNOWN)
+
+
+def test_a_caution_stands_where_it_applies(page: str, run: SyntheticRun) -> None:
+    assert KNOWN["csim"].caution in page.split('id="definitions"')[0]
+    assert KNOWN["akd"].caution_for == ("cross",)
+
+
+def test_a_colour_depends_on_the_name_alone() -> None:
+    assert [colour_of(name) for name in ("copy", "warp", "flow3d", "guidance", "nofa")] == [
+        "c1",
+        "c2",
+        "c3",
+        "c4",
+        "c5",
+    ]
+    css = (TEMPLATES / "report.css").read_text()
+    for name in ("theirs", "third", "x"):
+        assert css.count(f"--{colour_of(name)}: ") == 2  # light and dark
+        assert colour_of(name) not in {colour_of("copy"), "c0"}
+
+
 def test_dropped_frames_unequal_counts_and_few_identities_are_said(run: SyntheticRun, page: str) -> None:
-    (self_table, _) = protocol_tables(read_run(run.store, RUN))
+    (self_table, _) = protocol_tables(read_run(run.store, RUN), frozenset())
     floor, method = self_table.rows[0].cells
     assert floor and method
     assert (floor.dropped, method.dropped) == ("", "14.3 % dropped")
@@ -135,9 +185,9 @@ def test_only_videos_that_the_run_has_are_linked(page: str) -> None:
 def test_frames_without_a_face_are_named_and_leave_gaps(page: str) -> None:
     assert page.count('<span class="warn-text">no face</span>') == 2  # frame 3 is sampled in both clips
     assert "nan" not in re.sub('base64,[^"]*', "", page)
-    (yaw, _) = charts([coefficients(8, (3,)), coefficients(8, range(8)), None])
-    assert [(line.colour, len(line.parts)) for line in yaw.lines] == [(0, 2)]
-    assert charts([coefficients(8, range(8))]) == []
+    (yaw, _) = charts([coefficients(8, (3,)), coefficients(8, range(8)), None], ["c0", "c1", "c2"])
+    assert [(line.colour, len(line.parts)) for line in yaw.lines] == [("c0", 2)]
+    assert charts([coefficients(8, range(8))], ["c0"]) == []
 
 
 def test_a_protocol_without_pairs_is_named(tmp_path: Path) -> None:
