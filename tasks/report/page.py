@@ -8,11 +8,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from reenactory.infra.store import Store
 from reenactory.tasks.report.clips import clip_sheets
 from reenactory.tasks.report.colours import DRIVER, colour_of
-from reenactory.tasks.report.format import counted
+from reenactory.tasks.report.cost import cost
+from reenactory.tasks.report.format import counted, number
 from reenactory.tasks.report.funnel import funnel, rejections
-from reenactory.tasks.report.metrics import glossary, protocol_tables
+from reenactory.tasks.report.metrics import PROTOCOLS, glossary, protocol_tables
 from reenactory.tasks.report.pairs import pair_sheets, pair_table
+from reenactory.tasks.report.plots import bin_plots, spread_plots
 from reenactory.tasks.report.provenance import provenance
+from reenactory.tasks.report.published import published_tables
 from reenactory.tasks.report.run import FLOOR, Artefacts, read_run
 from reenactory.tasks.report.shown import shown_differences
 from reenactory.tasks.report.tiles import COLUMNS
@@ -42,7 +45,7 @@ def render_report(store: Store, run: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"counted": counted, "colour_of": colour_of, "driver_colour": DRIVER}
+    environment.globals |= {"counted": counted, "number": number, "colour_of": colour_of, "driver_colour": DRIVER}
     with TemporaryDirectory() as cache:
         artefacts = Artefacts(store, Path(cache))
         shown = shown_differences(store, data, Path(cache))
@@ -57,5 +60,9 @@ def render_report(store: Store, run: str) -> str:
             clips=clip_sheets(data, artefacts),
             pairs=pair_sheets(data, artefacts),
             every_pair=pair_table(data),
+            published=published_tables(data),
+            bins={protocol: bin_plots(data, protocol) for protocol in PROTOCOLS},
+            spreads={protocol: spread_plots(data, protocol) for protocol in PROTOCOLS},
+            cost=cost(store, data),
             again=provenance(data, artefacts),
         )

@@ -148,7 +148,7 @@ def test_dropped_frames_unequal_counts_and_few_identities_are_said(run: Syntheti
         "21 frames, 3 pairs, 2 identities, 0 dropped",
         "12 frames, 2 pairs, 2 identities, 2 dropped",
     ]
-    assert "The intervals mean little here: they are drawn from 2 identities." in page
+    assert "The intervals, and what stands out by them, mean little here: they are drawn from 2 identities." in page
     assert page.count("Not every renderer was scored on the same frames") == 2
 
 
