@@ -28,7 +28,8 @@ class Cell(NamedTuple):
     rank: float | None  # what the columns are sorted by, the best first
     interval: str
     best: bool  # and shown to be
-    below_floor: bool
+    below_floor: bool  # shown to be
+    above_floor: bool
     dropped: str  # the warning, empty where few or none were
     counts: str  # empty where all renderers of the row were scored on as much
 
@@ -136,14 +137,14 @@ def _row(
     unit = "video" if entry is not None and entry.per == "video" else "frame"
     each = {renderer: _counts(line, unit) for renderer, line in lines.items()}
     alike = len(set(each.values())) == 1
-    best, floor = _best(Candidates(protocol, definition, values, entry), shown), values.get(FLOOR)
+    best = _best(Candidates(protocol, definition, values, entry), shown)
     cells: list[Cell | None] = []
     for renderer in renderers:
         if renderer not in lines:
             cells.append(None)
             continue
         line, value = lines[renderer], values[renderer]
-        worse = renderer != FLOOR and _better(floor, value, entry)
+        worse = Shown(protocol, definition, FLOOR, renderer) in shown
         counts = "" if alike else each[renderer]
         cells.append(
             Cell(
@@ -152,6 +153,7 @@ def _row(
                 _interval(line, decimals),
                 renderer == best,
                 worse,
+                Shown(protocol, definition, renderer, FLOOR) in shown,
                 _dropped(line),
                 counts,
             )
@@ -171,13 +173,6 @@ def _estimates(lines: Mapping[str, Aggregate], entry: Definition | None) -> dict
             estimate = Estimate(value, low, high)
             found[renderer] = folded(estimate) if entry is not None and entry.direction == "zero" else estimate
     return found
-
-
-def _better(first: float | None, second: float | None, entry: Definition | None) -> bool:
-    """Whether the first value is strictly better; never where a value or the direction is not known."""
-    if entry is None or first is None or second is None:
-        return False
-    return entry.distance(first) < entry.distance(second)
 
 
 class Candidates(NamedTuple):
@@ -220,7 +215,7 @@ def _counts(line: Aggregate, unit: str) -> str:
 
 
 def _verdicts(rows: Sequence[Row], renderers: Sequence[str]) -> list[str]:
-    """One sentence per method: on how many metrics it is no worse than doing nothing."""
+    """One sentence per method: on how many metrics it is shown to be better, or worse, than doing nothing."""
     if FLOOR not in renderers:
         return []
     place = renderers.index(FLOOR)
@@ -230,8 +225,9 @@ def _verdicts(rows: Sequence[Row], renderers: Sequence[str]) -> list[str]:
         known = [cell for cell in cells if cell is not None and cell.value != "–"]
         if renderer == FLOOR or not known:
             continue
-        held = sum(not cell.below_floor for cell in known)
-        said.append(f"{renderer} is no worse than {FLOOR} on {held} of {counted(len(known), 'metric')}.")
+        better, worse = sum(cell.above_floor for cell in known), sum(cell.below_floor for cell in known)
+        of = counted(len(known), "metric")
+        said.append(f"{renderer} is shown to be better than {FLOOR} on {better} and worse on {worse} of {of}.")
     return said
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
@@ -101,6 +102,11 @@ def read_run(store: Store, run: str) -> RunData:
         aggregates=[line for line in aggregates if line["bin_by"] is None],
         binned=[line for line in aggregates if line["bin_by"] is not None],
     )
+
+
+def clip_rate(clip: ClipRow) -> Fraction:
+    """Frames per second."""
+    return Fraction(int(str(clip["fps_num"])), int(str(clip["fps_den"])))
 
 
 @dataclass(frozen=True)
