@@ -1,9 +1,11 @@
 """Two runs on the pairs they share: paired differences with intervals, metric by metric."""
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reenactory.flows.run_files import read_run_pairs
+from reenactory.flows.run_files import read_run_pairs, run_path
 from reenactory.infra.store import Store, open_store
 from reenactory.tasks.aggregate import PairInfo
 from reenactory.tasks.crop_mode import require_one_mode
@@ -11,6 +13,7 @@ from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.paired import Line, Scores, paired_lines, require_known
 from reenactory.tasks.rendering import ClipRow, clip_rows
+from reenactory.tasks.report.comparison import Side, render_comparison_page
 
 
 def compare(store_uri: str, run_a: str, run_b: str) -> list[Line]:
@@ -36,6 +39,20 @@ def compare(store_uri: str, run_a: str, run_b: str) -> list[Line]:
     if not lines:
         raise WrongUseError(f"runs {run_a!r} and {run_b!r} share no pair and metric: render both from one pair file")
     return lines
+
+
+def write_comparison(store_uri: str, run_a: str, run_b: str, lines: Sequence[Line]) -> str:
+    """Write `runs/RUN_A/compare-RUN_B.html`; returns where it is."""
+    store = open_store(store_uri)
+    path = run_path(run_a, f"compare-{run_b}.html")
+    sides = (_side(store, run) for run in (run_a, run_b))
+    store.put(path, render_comparison_page(lines, *sides, store.uri).encode())
+    return f"{store.uri}/{path}"
+
+
+def _side(store: Store, run: str) -> Side:
+    _, dataset = read_run_pairs(store, run)
+    return Side(run, dataset, hashlib.sha256(store.get(run_path(run, "pairs.parquet"))).hexdigest())
 
 
 def _sources(store: Store, run: str) -> dict[str, tuple[str, ClipRow]]:

@@ -1,6 +1,6 @@
 """The report's first table: every aggregate of a protocol, a row per metric and a column per renderer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -89,20 +89,26 @@ def protocol_tables(data: RunData, shown: AbstractSet[Shown]) -> list[ProtocolTa
 
 def glossary(data: RunData) -> list[Term]:
     """Every definition that the run's numbers have, in the order of the tables."""
-    present = sorted({(str(line["metric"]), str(line["definition"])) for line in data.aggregates}, key=_order)
+    return terms_of({(str(line["metric"]), str(line["definition"])) for line in data.aggregates})
+
+
+def terms_of(metrics: Iterable[tuple[str, str]]) -> list[Term]:
+    """Names and definitions explained, in the order of the tables."""
+    present = sorted(metrics, key=_order)
     return [_term(name, text, KNOWN.get(name)) for name, text in present]
 
 
 def _term(name: str, definition: str, entry: Definition | None) -> Term:
     told = (entry.range_text, WORDS[entry.direction]) if entry else ("", "")
-    return Term(name, _anchor(definition), definition, entry, *told)
+    return Term(name, anchor_of(definition), definition, entry, *told)
 
 
 def _order(metric: tuple[str, str]) -> tuple[int, str, str]:
     return (PLACE.get(metric[0], len(PLACE)), *metric)
 
 
-def _anchor(definition: str) -> str:
+def anchor_of(definition: str) -> str:
+    """Name of a definition within the page."""
     return "def-" + "".join(char if char.isalnum() else "-" for char in definition)
 
 
@@ -162,7 +168,9 @@ def _row(
     counts = next(iter(each.values())) if alike else ""
     drawn = marks(renderers, _estimates(lines, entry), entry is not None and entry.direction != "higher")
     caution = entry.caution if entry is not None and protocol in entry.caution_for else ""
-    return Row(name, definition, _anchor(definition), caution, entry.unit if entry else "", arrow, cells, counts, drawn)
+    return Row(
+        name, definition, anchor_of(definition), caution, entry.unit if entry else "", arrow, cells, counts, drawn
+    )
 
 
 def _estimates(lines: Mapping[str, Aggregate], entry: Definition | None) -> dict[str, Estimate]:

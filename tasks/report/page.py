@@ -3,13 +3,9 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from reenactory.infra.store import Store
 from reenactory.tasks.report.clips import clip_sheets
-from reenactory.tasks.report.colours import DRIVER, colour_of
 from reenactory.tasks.report.cost import cost
-from reenactory.tasks.report.format import counted, number
 from reenactory.tasks.report.funnel import funnel, rejections
 from reenactory.tasks.report.metrics import PROTOCOLS, glossary, protocol_tables
 from reenactory.tasks.report.pairs import pair_sheets, pair_table
@@ -18,9 +14,8 @@ from reenactory.tasks.report.provenance import provenance
 from reenactory.tasks.report.published import published_tables
 from reenactory.tasks.report.run import FLOOR, Artefacts, read_run
 from reenactory.tasks.report.shown import shown_differences
+from reenactory.tasks.report.template import page
 from reenactory.tasks.report.tiles import COLUMNS
-
-TEMPLATES = Path(__file__).with_name("templates")
 
 
 def write_report(store: Store, run: str) -> None:
@@ -38,18 +33,10 @@ def write_report(store: Store, run: str) -> None:
 def render_report(store: Store, run: str) -> str:
     """The page itself."""
     data = read_run(store, run)
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals |= {"counted": counted, "number": number, "colour_of": colour_of, "driver_colour": DRIVER}
     with TemporaryDirectory() as cache:
         artefacts = Artefacts(store, Path(cache))
         shown = shown_differences(store, data, Path(cache))
-        return environment.get_template("report.html.j2").render(
+        return page("report.html.j2").render(
             data=data,
             floor=FLOOR,
             columns=COLUMNS,

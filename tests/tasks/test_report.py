@@ -22,9 +22,9 @@ from reenactory.tasks.report.funnel import funnel
 from reenactory.tasks.report.groups import GROUPS
 from reenactory.tasks.report.marks import Estimate, marks
 from reenactory.tasks.report.metrics import protocol_tables
-from reenactory.tasks.report.page import TEMPLATES
 from reenactory.tasks.report.run import read_run
 from reenactory.tasks.report.shown import Shown, shown_differences
+from reenactory.tasks.report.template import TEMPLATES
 from reenactory.tasks.report.tiles import over_checkerboard, sampled, with_landmarks
 
 
