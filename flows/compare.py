@@ -45,8 +45,8 @@ def write_comparison(store_uri: str, run_a: str, run_b: str, lines: Sequence[Lin
     """Write `runs/RUN_A/compare-RUN_B.html`; returns where it is."""
     store = open_store(store_uri)
     path = run_path(run_a, f"compare-{run_b}.html")
-    sides = (_side(store, run) for run in (run_a, run_b))
-    store.put(path, render_comparison_page(lines, *sides, store.uri).encode())
+    page = render_comparison_page(lines, _side(store, run_a), _side(store, run_b), store.uri)
+    store.put(path, page.encode())
     return f"{store.uri}/{path}"
 
 

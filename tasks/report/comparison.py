@@ -117,7 +117,9 @@ def _row(line: Line) -> ComparisonRow:
         interval=f"[{gap.ci_low:+.4g}, {gap.ci_high:+.4g}]" if known else "",
         verdict=line.verdict,
         tone=TONES.get(line.verdict, ""),
-        won="" if np.isnan(line.paired.share_won) else f"{line.paired.share_won:.0%} of {line.paired.n_groups:,}",
+        won=""
+        if np.isnan(line.paired.share_won)
+        else f"{line.paired.share_won:.0%} of {counted(line.paired.n_groups, 'pair')}",
         counts=f"{counted(gap.n, entry.per if entry.per != 'set' else 'value')}, "
         f"{counted(gap.n_clusters, 'identity', 'identities')}",
         cautions=line.cautions,

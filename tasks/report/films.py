@@ -1,7 +1,7 @@
 """A pair as a small film inside the page: the driver and its renders side by side, in step."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -35,7 +35,7 @@ class Films:
         self._path = folder / "film.mp4"
         self._left = MOST_BYTES
 
-    def make(self, tiles: Sequence[tuple[str, Frames | None]], rate: Fraction) -> Film | None:
+    def make(self, tiles: Iterable[tuple[str, Frames | None]], rate: Fraction) -> Film | None:
         """Tiles that there are, the first of which is the driver. frames: (T, H, W, 3) uint8 RGB, T alike."""
         known = [(label, frames) for label, frames in tiles if frames is not None and len(frames)][:MOST_TILES]
         if len(known) < 2 or self._left <= 0:

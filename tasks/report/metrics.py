@@ -195,11 +195,12 @@ class Candidates(NamedTuple):
 def _best(row: Candidates, shown: AbstractSet[Shown]) -> str:
     """The renderer to emphasise, empty for none: shown to be better than every other method, alone than the floor."""
     methods = {name: value for name, value in row.values.items() if name != FLOOR and value is not None}
-    if row.entry is None or not methods:
+    entry = row.entry
+    if entry is None or not methods:
         return ""
-    top = min(methods, key=lambda name: row.entry.distance(methods[name]))
+    top = min(methods, key=lambda name: entry.distance(methods[name]))
     others = set(methods) - {top} or set(row.values) - {top}
-    beaten = {entry.worse for entry in shown if entry[:3] == (row.protocol, row.definition, top)}
+    beaten = {other for other in row.values if Shown(row.protocol, row.definition, top, other) in shown}
     return top if others and others <= beaten else ""
 
 
