@@ -9,6 +9,8 @@ import typer
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
+from reenactory.flows.store import store_app
+
 if TYPE_CHECKING:
     from reenactory.infra.summary import Summary
 
@@ -21,6 +23,7 @@ models_app = typer.Typer(
     no_args_is_help=True, help="Weights and demo clips: where they come from, whether they are here."
 )
 app.add_typer(models_app, name="models")
+app.add_typer(store_app, name="store")
 metrics_app = typer.Typer(no_args_is_help=True, help="What every number means: formula, range, direction, who uses it.")
 app.add_typer(metrics_app, name="metrics")
 
@@ -251,6 +254,51 @@ def demo(
 
 
 @app.command()
+def train(
+    store: StoreOption,
+    dataset: DatasetOption,
+    method: Annotated[str, typer.Option(help="flow3d.")] = "flow3d",
+    name: Annotated[str, typer.Option(help="Name of the run that the training is.")] = "flow3d",
+    config: Annotated[
+        Path | None, typer.Option(help="TOML: preset, ablations, tables [network], [losses], [training].")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="paper, small or tiny; over the file's.")] = None,
+    held_out: Annotated[list[str] | None, typer.Option(help="An identity to validate on (repeatable).")] = None,
+    device: DeviceOption = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Ray Train workers; 0 = in this process.")] = 0,
+    minutes: Annotated[float | None, typer.Option(help="Stop after so long, with a checkpoint.")] = None,
+    pack: Annotated[
+        Path | None, typer.Option(help="Only write the training data into this folder, for another machine.")
+    ] = None,
+    jpeg_quality: Annotated[int, typer.Option(help="Of the packed frames; 0 = raw.")] = 95,
+    weights: WeightsOption = None,
+) -> None:
+    """Train a re-enactment network on a dataset; the same command goes on from the last checkpoint."""
+    from reenactory.flows.train import TrainRequest
+    from reenactory.flows.train import train as start
+
+    _use_weights(weights)
+    request = TrainRequest.model_validate(
+        {
+            "method": method,
+            "store": store,
+            "dataset": dataset,
+            "name": name,
+            "config": config,
+            "preset": preset,
+            "held_out": held_out or [],
+            "device": device,
+            "workers": workers,
+            "minutes": minutes,
+            "pack": pack,
+            "jpeg_quality": jpeg_quality,
+        }
+    )
+    summary = start(request)
+    _finish(summary, summary.outputs)
+
+
+@app.command()
 def doctor() -> None:
     """What this machine has, what is missing, and how to get it."""
     from reenactory.flows.doctor import examine, render_findings
@@ -353,6 +401,7 @@ def _say(text: str) -> None:
 def main() -> None:
     """Entry point. Wrong use ends with one line and exit code 2; a bug keeps its traceback."""
     from reenactory.flows.wrong_use import WRONG_USE
+    from reenactory.infra.store import StoreFailed
 
     try:
         app()
@@ -361,6 +410,9 @@ def main() -> None:
         _refuse("; ".join(lines))
     except WRONG_USE as error:
         _refuse(str(error))
+    except StoreFailed as error:
+        sys.stderr.write(f"reenactory: {error}; what was finished is kept, the same command goes on from there\n")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("reenactory: interrupted; what was finished is kept, the same command goes on from there\n")
         sys.exit(130)

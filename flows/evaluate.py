@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from reenactory.flows.adoption import adopt_renders
 from reenactory.flows.results import write_results
 from reenactory.flows.run_files import keep_pairs, read_run_pairs, run_path
-from reenactory.flows.workplace import ShardMap, Where, Workplace, in_order, workplace
+from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
+from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.shards import make_shards
 from reenactory.infra.store import Store
 from reenactory.infra.summary import Summary
@@ -37,11 +38,11 @@ class EvaluateParams(BaseModel):
 class EvaluateRequest(Where):
     """Parameters of the `evaluate-report` deployment and of `reenactory evaluate`."""
 
-    run: str = Field(pattern=r"^[\w.-]+$", description="Name of the run.")
+    run: str = Field(pattern=NAME, description="Name of the run.")
     renders: str | None = Field(
         default=None, description="Folder of videos that another method made, named PAIR_ID.mp4 after the run's pairs."
     )
-    name: str = Field(default="external", pattern=r"^[\w.-]+$", description="With renders: what to call that method.")
+    name: str = Field(default="external", pattern=NAME, description="With renders: what to call that method.")
     pairs: str | None = Field(default=None, description="Pair file, for a run that has none yet.")
     params: EvaluateParams = Field(default=EvaluateParams(), description="Knobs, by stage.")
 
@@ -66,8 +67,9 @@ def evaluate(request: EvaluateRequest, map_shards: ShardMap[Rendered] = in_order
             place.ledger.add(ledger)
         scored = [item for item in rendered if _is_scored(place, jobs, item)]
         outputs = write_results(place, request.run, jobs, scored)
-        outcomes = [{**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows]
-        summary = place.summary(request.run, "evaluate", outcomes, len(rows), outputs)
+        log = OutcomeLog(place.store, request.run, "evaluate")
+        log.add({**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows)
+        summary = place.summary(log, len(rows), outputs)
         write_report(place.store, request.run)
         return summary
 

@@ -13,11 +13,16 @@ from reenactory.infra.store import Store
 ROWS_AT_ONCE = 500_000  # of a table that is written in parts
 
 
-def put_table(store: Store, path: str, table: pa.Table) -> None:
-    """Write or replace a table; the same table gives the same bytes."""
+def table_bytes(table: pa.Table) -> bytes:
+    """A table as a Parquet file; the same table gives the same bytes."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
-    store.put(path, bytes(sink.getvalue()))
+    return bytes(sink.getvalue())
+
+
+def put_table(store: Store, path: str, table: pa.Table) -> None:
+    """Write or replace a table."""
+    store.put(path, table_bytes(table))
 
 
 def get_table(store: Store, path: str) -> pa.Table:
