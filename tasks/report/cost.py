@@ -56,7 +56,7 @@ def cost(store: Store, data: RunData) -> Cost:
         stages[work, stage] = known._replace(
             items=known.items + 1, frames=known.frames + entry.frames, seconds=known.seconds + entry.seconds
         )
-    finding = [_of_all(index.entries(stage), stage) for stage in FINDING]
+    finding = [_of_all(list(index.entries(stage)), stage) for stage in FINDING]
     return Cost([*(row for row in finding if row.items), *stages.values()], list(_flows(store, data)), missing)
 
 

@@ -15,6 +15,7 @@ from reenactory.models.metrics.registry import KNOWN
 from reenactory.tasks.report import render_report, write_report
 from reenactory.tasks.report.choice import MOST_PAIRS, choose, examples
 from reenactory.tasks.report.colours import colour_of
+from reenactory.tasks.report.cost import cost
 from reenactory.tasks.report.curves import charts
 from reenactory.tasks.report.films import Films
 from reenactory.tasks.report.format import number
@@ -22,7 +23,10 @@ from reenactory.tasks.report.funnel import funnel
 from reenactory.tasks.report.groups import GROUPS
 from reenactory.tasks.report.marks import Estimate, marks
 from reenactory.tasks.report.metrics import protocol_tables
-from reenactory.tasks.report.run import read_run
+from reenactory.tasks.report.plots import bin_plots, spread_plots
+from reenactory.tasks.report.provenance import provenance
+from reenactory.tasks.report.published import published_rows, published_tables
+from reenactory.tasks.report.run import Artefacts, read_run
 from reenactory.tasks.report.shown import Shown, shown_differences
 from reenactory.tasks.report.template import TEMPLATES
 from reenactory.tasks.report.tiles import over_checkerboard, sampled, with_landmarks
@@ -250,6 +254,70 @@ def test_pairs_that_do_not_fit_are_those_that_are_examples_of_nothing(
         ("self-0001", ["middle csim", "middle aed_l1"]),
     ]
     assert len(choose(data)) == 4
+
+
+def test_the_command_of_scoring_has_the_knobs_that_the_run_had(run: SyntheticRun, tmp_path: Path) -> None:
+    data = read_run(run.store, RUN)
+    vgg = [{**line, "metric": "lpips_vgg"} for line in data.aggregates]
+    for aggregates, knobs in ((data.aggregates, ""), (vgg, " --set score.lpips_vgg=true")):
+        again = provenance(replace(data, aggregates=aggregates), Artefacts(run.store, tmp_path))
+        assert again.commands[-1][1] == f"reenactory evaluate --store {run.store.uri} --run {RUN}{knobs}"
+
+
+def test_published_numbers_stand_as_printed_with_what_differs(run: SyntheticRun, page: str) -> None:
+    tables = published_tables(read_run(run.store, RUN))
+    assert sum(len(table.rows) for table in tables["self"]) > 20
+    (main, *_) = tables["self"]
+    assert (main.paper, main.table, main.first) == ("3DFlowRenderer", "Table 1", True)
+    assert [column.ours for column in main.columns][:4] == ["fid_per_video", "psnr", "ssim", "csim"]
+    assert dict(main.rows)["3DFlowRenderer"] == ["51.87", "22.2859", "0.7257", "0.6615", "0.0953", "0.0138", "1.5193"]
+    ours = dict(main.ours)
+    assert ours["copy"][3] == number(run_mean(run, "copy", "csim")) and ours["copy"][0] == "–"
+    assert "Published, not comparable" in page and "best" not in page.split('id="published"')[1].split("</section>")[0]
+    values = [value for table in (*tables["self"], *tables["cross"]) for _, row in table.rows for value in row]
+    assert sum(value != "–" for value in values) == len(published_rows()) == 209
+
+
+def run_mean(run: SyntheticRun, renderer: str, metric: str) -> float:
+    lines = read_run(run.store, RUN).aggregates
+    return next(
+        float(str(line["value"]))
+        for line in lines
+        if (line["renderer"], line["protocol"], line["metric"]) == (renderer, "self", metric)
+    )
+
+
+def test_spreads_hold_the_pairs_between_their_ends(run: SyntheticRun) -> None:
+    data = read_run(run.store, RUN)
+    data.mean.update({("copy", f"self-{index:04d}", "csim"): value for index, value in enumerate((0.0, 1.0, 4.0))})
+    data.mean.update({("theirs", f"self-{index:04d}", "csim"): value for index, value in enumerate((2.0, 2.0, 2.0))})
+    plot = next(plot for plot in spread_plots(data, "self") if plot.metric == "csim")
+    (copy, theirs) = plot.spreads
+    assert (copy.ends, copy.median, copy.dots) == ((0.0, 400.0), 100.0, [0.0, 100.0, 400.0])
+    assert (theirs.ends, theirs.quartiles, theirs.median) == ((200.0, 200.0), (200.0, 200.0), 200.0)
+
+
+def test_bins_stand_in_their_order_with_higher_values_above(run: SyntheticRun) -> None:
+    data = read_run(run.store, RUN)
+    line = {"protocol": "cross", "metric": "csim", "bin_by": "pose_gap", "ci_low": None, "ci_high": None}
+    binned = [
+        {**line, "renderer": "copy", "bin": label, "value": value}
+        for label, value in (("45+ deg", 0.2), ("0-10 deg", 0.8))
+    ]
+    (plots,) = bin_plots(replace(data, binned=binned), "cross")
+    assert plots.bins == ["0-10 deg", "45+ deg"]
+    (plot,) = plots.plots
+    assert [(point.x, point.y) for point in plot.lines[0].points] == [(100.0, 0.0), (300.0, 100.0)]
+
+
+def test_cost_adds_up_the_records_and_counts_those_that_are_gone(run: SyntheticRun) -> None:
+    data = read_run(run.store, RUN)
+    spent = cost(run.store, data)
+    stages = {(row.work, row.stage): row.items for row in spent.stages}
+    assert stages["clips of the pairs", "crop"] == 2
+    assert stages["copy", "render"] == stages["theirs", "render"] == 1  # pairs share the artefact: it cost once
+    assert spent.missing > 0  # nothing was really scored
+    assert spent.flows == []
 
 
 def test_a_run_that_was_not_evaluated_is_refused(tmp_path: Path) -> None:
