@@ -3,7 +3,7 @@
 from zlib import crc32
 
 KNOWN_RENDERERS = ("copy", "warp", "flow3d", "guidance", "nofa")  # c1 to c5 of the style sheet
-OTHERS = 7  # c6 to c12, for every other name: two of them may share one, names stand beside the colours everywhere
+OTHERS = 6  # c6 to c11, for every other name: two of them may share one, names stand beside the colours everywhere
 DRIVER = "c0"
 
 

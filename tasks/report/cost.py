@@ -1,6 +1,6 @@
 """What the run cost: seconds per frame of each stage, by its records, and what the last flows took from the store."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from reenactory.infra.entries import Entry
@@ -38,6 +38,8 @@ class FlowCost(NamedTuple):
 
 
 class Cost(NamedTuple):
+    """All of it."""
+
     stages: list[StageCost]
     flows: list[FlowCost]
     missing: int  # artefacts whose record is gone
@@ -48,22 +50,23 @@ def cost(store: Store, data: RunData) -> Cost:
     index = RecordIndex(store)
     stages: dict[tuple[str, str], StageCost] = {}
     missing = 0
+
+    def add(work: str, entry: Entry) -> None:
+        place = work, entry.stage
+        known = stages.get(place, StageCost(*place, 0, 0, 0.0))
+        items, frames, seconds = known.items + 1, known.frames + entry.frames, known.seconds + entry.seconds
+        stages[place] = StageCost(*place, items, frames, seconds)
+
+    for stage in FINDING:
+        for entry in index.entries(stage):
+            add("all videos of the store", entry)
     for work, stage, key in dict.fromkeys([*_clips(data), *_renders(data)]):
-        entry = index.get(stage, key)
-        if entry is None:
+        found = index.get(stage, key)
+        if found is None:
             missing += 1
-            continue
-        known = stages.get((work, stage), StageCost(work, stage, 0, 0, 0.0))
-        stages[work, stage] = known._replace(
-            items=known.items + 1, frames=known.frames + entry.frames, seconds=known.seconds + entry.seconds
-        )
-    finding = [_of_all(list(index.entries(stage)), stage) for stage in FINDING]
-    return Cost([*(row for row in finding if row.items), *stages.values()], list(_flows(store, data)), missing)
-
-
-def _of_all(entries: Sequence[Entry], stage: str) -> StageCost:
-    seconds = sum(entry.seconds for entry in entries)
-    return StageCost("all videos of the store", stage, len(entries), sum(entry.frames for entry in entries), seconds)
+        else:
+            add(work, found)
+    return Cost(list(stages.values()), list(_flows(store, data)), missing)
 
 
 def _clips(data: RunData) -> Iterator[tuple[str, str, str]]:
