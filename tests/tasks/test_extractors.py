@@ -1,5 +1,6 @@
 """Extractors: their names, what they write, and that the coefficients of two of them never meet."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -93,13 +94,30 @@ def test_mediapipe_has_no_identity_texture_or_light(tmp_path: Path) -> None:
     np.testing.assert_array_equal(face3d.column(table, "exp")[0], [*face().scores[0], *[0.0] * 12])
 
 
-def test_landmarks_and_crop_do_not_depend_on_the_extractor(own_checkpoint: Path, tmp_path: Path) -> None:
+def test_open_fills_every_column_and_leaves_the_lost_frame_null(weight: Callable[[str], Path], tmp_path: Path) -> None:
+    weight("open_face_model")
+    made, table = fitted("open", tmp_path)
+    digest = catalogue.catalogue()["open_face_model"].sha256[:12]
+    assert made.facts == {"detected": FRAMES - 1, "extractor": f"open-face-fit+{digest}+{LANDMARKER}"}
+    assert table.schema.equals(face3d.SCHEMA)
+    seen = [frame != LOST for frame in range(FRAMES)]
+    for name in ("id", "exp", "tex", "angles", "gamma", "trans", "crop", "landmarks"):
+        assert [value is not None for value in table[name].to_pylist()] == seen, name
+        assert np.isfinite(face3d.column(table, name)[seen]).all()
+    identity = face3d.column(table, "id")[seen]
+    np.testing.assert_array_equal(identity, np.broadcast_to(identity[0], identity.shape))
+
+
+def test_landmarks_and_crop_do_not_depend_on_the_extractor(
+    own_checkpoint: Path, weight: Callable[[str], Path], tmp_path: Path
+) -> None:
+    weight("open_face_model")
     tables = []
-    for name in ("mediapipe", "deep3d"):
+    for name in ("mediapipe", "deep3d", "open"):
         (tmp_path / name).mkdir()
         tables.append(fitted(name, tmp_path / name)[1])  # type: ignore[arg-type]
     for column in ("landmarks", "crop"):
-        assert tables[0][column].equals(tables[1][column])
+        assert all(tables[0][column].equals(table[column]) for table in tables[1:])
 
 
 def test_a_frame_with_part_of_a_fit_does_not_count_as_detected() -> None:
@@ -122,8 +140,9 @@ def test_a_checkpoint_that_was_not_brought_is_asked_for(monkeypatch: pytest.Monk
 def test_extractors_are_found_again_by_the_id_in_the_tables() -> None:
     assert extractors.extractor_named(MEDIAPIPE) == "mediapipe"
     assert extractors.extractor_named("deep3dfacerecon+abc+def") == "deep3d"
+    assert extractors.extractor_named("open-face-fit+abc+def") == "open"
     assert extractors.extractor_named(None) == "mediapipe"
-    with pytest.raises(WrongUseError, match="no extractor is called 'openface'; there are mediapipe, deep3d"):
+    with pytest.raises(WrongUseError, match="no extractor is called 'openface'; there are mediapipe, deep3d, open"):
         extractors.extractor_named("openface+1")
 
 
