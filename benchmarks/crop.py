@@ -5,10 +5,12 @@
 "pipeline" is detect, track and crop as the worker runs them. "script" is what people run: OpenCV decodes all frames
 into memory, the detector sees every one in full size, each is cut and resized by itself, and Python feeds the encoder.
 Both end in an mp4 of the same frames; the boxes are the same where the detector sees the same picture, and differ by
-what it sees in a larger one. Read the ratios: the machine may be busy.
+what it sees in a larger one. On a busy machine the CPU time is the number to trust. "threads" compares the detector and
+OpenCV on two threads with two workers of one.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pyarrow.parquet as pq
+from memory import peak_memory
 from numpy.typing import NDArray
 
 from reenactory.infra.video import ReadSpec, probe, read_chunks, write_video
@@ -48,18 +51,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--minutes", type=int, default=10, help="Of the long video; 0 leaves memory out.")
     parser.add_argument("--video", type=Path)
-    parser.add_argument("--memory-of", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=("memory", "pipeline", "script"), help=argparse.SUPPRESS)
+    parser.add_argument("--threads", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    cv2.setNumThreads(1)
-    if chosen.memory_of:
-        print(peak_memory(chosen.memory_of))
+    if chosen.only:
+        only(chosen.only, chosen.video, chosen.folder, chosen.threads)
         return
+    cv2.setNumThreads(1)
     video = chosen.video or locate("demo_woman")
     with tempfile.TemporaryDirectory() as folder:
         for height in (360, 1080):
             made = encoded(video, Path(folder) / f"{height}.mp4", height, "-frames:v", chosen.frames)
             compare_ways(made, Path(folder), chosen.rounds)
-        compare_threads(Path(folder) / "360.mp4")
+        for height in (360, 1080):
+            compare_threads(Path(folder) / f"{height}.mp4", Path(folder))
         if chosen.minutes:
             compare_memory(video, Path(folder), chosen.minutes)
 
@@ -73,30 +79,58 @@ def encoded(video: Path, path: Path, height: int, *length: object, before: tuple
 
 def compare_ways(video: Path, folder: Path, rounds: int) -> None:
     info, models = probe(video), detect.load(detect.Params(), RUNTIME)
-    frames = np.concatenate(list(read_chunks(video, ReadSpec(height=360, pixel_format="bgr24"))))
+    spec = ReadSpec(rate=info.rate, height=360, pixel_format="bgr24")
+    frames = np.concatenate(list(read_chunks(video, spec)))
+    small = np.stack([cv2.resize(frame, (256, 256)) for frame in frames])
     boxes: dict[str, Box] = {}
+
+    def search_all() -> None:
+        for chunk in read_chunks(video, spec):
+            for frame in chunk:
+                models.detector.detect(frame)
+
     ways: dict[str, Callable[[], object]] = {
         "script": lambda: boxes.update(script=plain_script(video, folder / "script.mp4")),
-        "pipeline, detect only": lambda: detect.run(detect.Item(folder, video), detect.Params(), models),
         "pipeline": lambda: boxes.update(pipeline=pipeline(video, folder, detect.Params())),
-        "pipeline, every frame": lambda: boxes.update(every=pipeline(video, folder, every_frame())),
+        "pipeline, every frame": lambda: boxes.update(every=pipeline(video, folder, detect.Params(stride=1))),
+        "detect": lambda: detect.run(detect.Item(folder, video), detect.Params(), models),
+        "detect, every frame": lambda: detect.run(detect.Item(folder, video), detect.Params(stride=1), models),
+        "bare reader + detector": search_all,
         "bare detector, 360p": lambda: [models.detector.detect(frame) for frame in frames],
+        # What no pipeline of two stages can go below: the video decoded for each, and the clip encoded.
+        "bare decoder, twice": lambda: (decode_only(video), decode_only(video)),
+        "bare encoder": lambda: write_video(folder / "bare.mp4", small, Fraction(25), "h264"),
     }
-    best = {name: min(seconds(way) for _ in range(rounds)) for name, way in ways.items()}
-    print(f"\n{len(frames)} frames of {info.width}x{info.height}, one thread, best of {rounds}")
+    best = {name: (float("inf"), float("inf")) for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            best[name] = tuple(map(min, best[name], costs(way)))  # type: ignore[assignment]
+    print(f"\n{len(frames)} frames of {info.width}x{info.height}, one thread, best of {rounds}; ms per frame")
+    print(f"{'':24} {'elapsed':>8} {'CPU':>7}   script / this: elapsed, CPU")
     for name, taken in best.items():
-        print(f"{name:22} {len(frames) / taken:7.1f} frames/s, {best['script'] / taken:5.2f} times the script")
+        wall, cpu = (1000 * value / len(frames) for value in taken)
+        faster = [script / ours for script, ours in zip(best["script"], taken, strict=True)]
+        print(f"{name:24} {wall:8.2f} {cpu:7.2f} {faster[0]:21.2f} {faster[1]:6.2f}")
     (found,) = detect.run(detect.Item(folder, video), detect.Params(), models)
-    if isinstance(found, Made) and "searched" in found.facts:
-        print(f"the detector saw {found.facts['searched']} of {len(frames)} frames")
+    assert isinstance(found, Made)
+    print(f"the detector saw {found.facts['searched']} of {len(frames)} frames")
     side = boxes["script"][2] - boxes["script"][0]
     for name in ("pipeline", "every"):
         apart = np.abs(np.subtract(boxes[name], boxes["script"])).max() * 256 / side
         print(f"box of {name} against the script's: at most {apart:.2f} px of 256 apart")
 
 
-def every_frame() -> detect.Params:
-    return detect.Params.model_validate({"stride": 1} if "stride" in detect.Params.model_fields else {})
+def costs(action: Callable[[], object]) -> tuple[float, float]:
+    """Seconds that pass, and seconds of CPU time of this process and of those it starts."""
+    before, started = os.times(), time.perf_counter()
+    action()
+    wall, after = time.perf_counter() - started, os.times()
+    return wall, sum(after[:4]) - sum(before[:4])
+
+
+def decode_only(video: Path) -> None:
+    call = [ffmpeg_executable(), "-v", "error", "-threads", "1", "-i", str(video), "-an", "-f", "null", "-"]
+    subprocess.run(call, check=True)
 
 
 def pipeline(video: Path, folder: Path, params: detect.Params) -> Box:
@@ -135,41 +169,49 @@ def all_frames(video: Path) -> list[NDArray[np.uint8]]:
         frames.append(frame.astype(np.uint8, copy=False))
 
 
-def compare_threads(video: Path) -> None:
-    """What two cores can do for the detector: both on one frame, or one each on two."""
-    frames = np.concatenate(list(read_chunks(video, ReadSpec(frame_count=96, pixel_format="bgr24"))))
-    detectors = [FaceDetector(locate("yunet"), 0.7) for _ in range(2)]
+def compare_threads(video: Path, folder: Path) -> None:
+    """What two cores do with two videos: after each other on two threads, or beside each other on one each."""
+    threads = {name: str(count) for name, count in (("one worker, 2 threads", 2), ("two workers, 1 thread each", 1))}
+    print(f"\ntwo videos of {probe(video).height} lines on two cores, ms per frame")
+    for way in ("pipeline", "script"):
+        for name, count in threads.items():
+            call = [sys.executable, __file__, "--only", way, "--threads", count, "--video", str(video)]
+            at_once = 2 if count == "1" else 1
+            wall = both(call, at_once, folder)
+            print(f"{way:9} {name:27} {1000 * wall / 2 / (probe(video).frames or 1):7.2f}")
 
-    def search(detector: FaceDetector) -> None:
-        for frame in frames:
-            detector.detect(frame)
 
-    print("\nframes/s of the detector at 360p on this machine")
-    for threads in (1, 2):
-        cv2.setNumThreads(threads)
-        search(detectors[0])
-        print(f"one detector, {threads} threads   {len(frames) / seconds(lambda: search(detectors[0])):7.1f}")
-    cv2.setNumThreads(1)
-    with ThreadPoolExecutor(2) as pool:  # OpenCV releases the lock
-        taken = seconds(lambda: list(pool.map(search, detectors)))
-    print(f"two detectors, 1 thread   {2 * len(frames) / taken:7.1f}")
+def both(call: list[str], at_once: int, folder: Path) -> float:
+    """Seconds for two runs, `at_once` at a time, without the time it takes to start Python."""
+
+    def run(number: int) -> float:
+        place = folder / f"worker{number}"
+        place.mkdir(exist_ok=True)
+        done = subprocess.run([*call, "--folder", str(place)], capture_output=True, text=True, check=True)
+        return float(done.stdout)
+
+    with ThreadPoolExecutor(at_once) as pool:
+        taken = list(pool.map(run, range(2)))
+    return max(taken) if at_once == 2 else sum(taken)
 
 
 def compare_memory(video: Path, folder: Path, minutes: int) -> None:
-    """Peak of a process that does nothing else; its ffmpeg is not counted."""
-    print("\npeak memory of detect, track and crop at 180p")
+    print("\npeak memory of a worker: detect, track and crop at 180p")
     for length in (1, minutes):
         looped = encoded(video, folder / f"{length}min.mp4", 180, "-t", 60 * length, before=("-stream_loop", -1))
-        call = [sys.executable, __file__, "--memory-of", str(looped)]
+        call = [sys.executable, __file__, "--only", "memory", "--video", str(looped), "--folder", str(folder)]
         print(f"{length:3} min: {subprocess.run(call, capture_output=True, text=True, check=True).stdout.strip()}")
 
 
-def peak_memory(video: Path) -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        pipeline(video, Path(folder), detect.Params())
-    # Not getrusage: what it says of a child begins with the peak of the process that started it.
-    (peak,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
-    return f"{int(peak.split()[1]) / 1024:.0f} MB"
+def only(what: str, video: Path, folder: Path, threads: int) -> None:
+    """One job in a process of its own; what it prints is read by the process that asked."""
+    cv2.setNumThreads(threads)
+    if what == "memory":
+        print(peak_memory(lambda: pipeline(video, folder, detect.Params())))
+    elif what == "pipeline":
+        print(seconds(lambda: pipeline(video, folder, detect.Params())))
+    else:
+        print(seconds(lambda: plain_script(video, folder / "script.mp4")))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ ratios: the machine may be busy.
 
 import argparse
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from memory import peak_memory
 from numpy.typing import NDArray
 
 from reenactory.infra.video import ReadSpec, read_frames
@@ -24,6 +26,7 @@ from reenactory.infra.video.command import ffmpeg_executable
 from reenactory.models.rvm.matting import VideoMatter
 from reenactory.models.weights import locate
 from reenactory.tasks import matte
+from reenactory.tasks.stage import Runtime
 
 Bytes = NDArray[np.uint8]
 
@@ -59,13 +62,29 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--video", type=Path)
     parser.add_argument("--box", default="113,0,473,360")
+    parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     cv2.setNumThreads(1)
+    if chosen.memory_of:
+        print(peak_memory(lambda: stage_alone(chosen.memory_of)))
+        return
     frames = clip(chosen.video or locate("demo_man"), [int(side) for side in chosen.box.split(",")], chosen.frames)
     with tempfile.TemporaryDirectory() as folder:
         compare_ways(frames, Path(folder), chosen.rounds)
         compare_codecs(VideoMatter(locate("rvm_mobilenetv3"), "cpu", 2).mattes(frames), Path(folder))
     compare_threads(frames[:24])
+    print("\npeak memory of a worker that mattes one clip")
+    for count in (72, 1024):
+        call = [sys.executable, __file__, "--memory-of", str(count)]
+        print(f"{count:4} frames: {subprocess.run(call, capture_output=True, text=True, check=True).stdout.strip()}")
+
+
+def stage_alone(count: int) -> None:
+    """The stage on a clip of `count` frames; a still picture costs the network what a moving one does."""
+    frames = np.full((count, 256, 256, 3), 127, np.uint8)
+    models = matte.load(matte.Params(), Runtime("cpu", 1))
+    with tempfile.TemporaryDirectory() as folder:
+        matte.run(matte.Item(Path(folder), frames, 25, 1), matte.Params(), models)
 
 
 def clip(video: Path, box: list[int], count: int) -> Bytes:

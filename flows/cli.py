@@ -9,6 +9,8 @@ import typer
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
+from reenactory.flows.store import store_app
+
 if TYPE_CHECKING:
     from reenactory.infra.summary import Summary
 
@@ -21,6 +23,9 @@ models_app = typer.Typer(
     no_args_is_help=True, help="Weights and demo clips: where they come from, whether they are here."
 )
 app.add_typer(models_app, name="models")
+app.add_typer(store_app, name="store")
+metrics_app = typer.Typer(no_args_is_help=True, help="What every number means: formula, range, direction, who uses it.")
+app.add_typer(metrics_app, name="metrics")
 
 StoreOption = Annotated[str, typer.Option(help="A folder, file:// or s3://bucket/prefix.")]
 DatasetOption = Annotated[str, typer.Option(help="Name of the dataset in the store.")]
@@ -194,11 +199,14 @@ def evaluate(
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
+    knobs: SetOption = None,
     weights: WeightsOption = None,
     prefect: PrefectOption = False,
 ) -> None:
     """Score every render of a run and write its report."""
-    from reenactory.flows.evaluate import EvaluateRequest, evaluate
+    from reenactory.flows.evaluate import EvaluateParams, EvaluateRequest, evaluate
+    from reenactory.flows.knobs import parse_knobs
+    from reenactory.flows.score_table import render_scores
 
     _use_weights(weights)
     request = EvaluateRequest.model_validate(
@@ -211,9 +219,10 @@ def evaluate(
             "workers": workers,
             "device": device,
             "retry": retry or [],
+            "params": parse_knobs(knobs, params=EvaluateParams),
         }
     )
-    _run(evaluate, request, "evaluate_report", prefect)
+    _run(evaluate, request, "evaluate_report", prefect, lambda: _console().print(render_scores(store, run)))
 
 
 @app.command()
@@ -223,7 +232,8 @@ def compare(
     run_b: Annotated[str, typer.Argument(metavar="RUN_B")],
 ) -> None:
     """Two runs on the pairs they share: difference per metric with its interval."""
-    from reenactory.flows.compare import compare, render_comparison
+    from reenactory.flows.compare import compare
+    from reenactory.flows.comparison_table import render_comparison
 
     _console().print(render_comparison(compare(store, run_a, run_b)))
 
@@ -239,6 +249,51 @@ def demo(
 
     result = demo(out, workers, frames)
     _finish(result.summary, result.places)
+
+
+@app.command()
+def train(
+    store: StoreOption,
+    dataset: DatasetOption,
+    method: Annotated[str, typer.Option(help="flow3d.")] = "flow3d",
+    name: Annotated[str, typer.Option(help="Name of the run that the training is.")] = "flow3d",
+    config: Annotated[
+        Path | None, typer.Option(help="TOML: preset, ablations, tables [network], [losses], [training].")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="paper, small or tiny; over the file's.")] = None,
+    held_out: Annotated[list[str] | None, typer.Option(help="An identity to validate on (repeatable).")] = None,
+    device: DeviceOption = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Ray Train workers; 0 = in this process.")] = 0,
+    minutes: Annotated[float | None, typer.Option(help="Stop after so long, with a checkpoint.")] = None,
+    pack: Annotated[
+        Path | None, typer.Option(help="Only write the training data into this folder, for another machine.")
+    ] = None,
+    jpeg_quality: Annotated[int, typer.Option(help="Of the packed frames; 0 = raw.")] = 95,
+    weights: WeightsOption = None,
+) -> None:
+    """Train a re-enactment network on a dataset; the same command goes on from the last checkpoint."""
+    from reenactory.flows.train import TrainRequest
+    from reenactory.flows.train import train as start
+
+    _use_weights(weights)
+    request = TrainRequest.model_validate(
+        {
+            "method": method,
+            "store": store,
+            "dataset": dataset,
+            "name": name,
+            "config": config,
+            "preset": preset,
+            "held_out": held_out or [],
+            "device": device,
+            "workers": workers,
+            "minutes": minutes,
+            "pack": pack,
+            "jpeg_quality": jpeg_quality,
+        }
+    )
+    summary = start(request)
+    _finish(summary, summary.outputs)
 
 
 @app.command()
@@ -277,6 +332,17 @@ def models_verify() -> None:
     sys.exit(verify_models())
 
 
+@metrics_app.command("list")
+def metrics_list(
+    names: Annotated[list[str] | None, typer.Argument(help="Metrics to explain. Default: all.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for a program.")] = False,
+) -> None:
+    """Every metric: its definition string, formula, range, direction, inputs, weights and users."""
+    from reenactory.flows.metrics import metrics_json, metrics_text
+
+    _say(metrics_json(names) if as_json else metrics_text(names, _console().width))
+
+
 def _use_weights(given: list[str] | None) -> None:
     """Put --weights where worker processes find them too: in the environment."""
     import os
@@ -292,7 +358,14 @@ def _use_weights(given: list[str] | None) -> None:
         os.environ["REENACTORY_WEIGHTS"] = overrides_text({name: Path(path) for name, path in named.items()})
 
 
-def _run(function: Callable[[Request], "Summary"], request: Request, flow: str, prefect: bool) -> NoReturn:
+def _run(
+    function: Callable[[Request], "Summary"],
+    request: Request,
+    flow: str,
+    prefect: bool,
+    show: Callable[[], None] = lambda: None,
+) -> NoReturn:
+    """Run a flow, show its results, end with the lines of every command."""
     import os
 
     if prefect or os.environ.get("PREFECT_API_URL"):
@@ -302,6 +375,7 @@ def _run(function: Callable[[Request], "Summary"], request: Request, flow: str, 
         require_server()
         function = getattr(deployments, flow)
     summary = function(request)
+    show()
     _finish(summary, summary.outputs)
 
 
@@ -325,6 +399,7 @@ def _say(text: str) -> None:
 def main() -> None:
     """Entry point. Wrong use ends with one line and exit code 2; a bug keeps its traceback."""
     from reenactory.flows.wrong_use import WRONG_USE
+    from reenactory.infra.store import StoreFailed
 
     try:
         app()
@@ -333,6 +408,9 @@ def main() -> None:
         _refuse("; ".join(lines))
     except WRONG_USE as error:
         _refuse(str(error))
+    except StoreFailed as error:
+        sys.stderr.write(f"reenactory: {error}; what was finished is kept, the same command goes on from there\n")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("reenactory: interrupted; what was finished is kept, the same command goes on from there\n")
         sys.exit(130)

@@ -21,6 +21,8 @@ def closing_lines(summary: Summary, places: Mapping[str, str]) -> list[str]:
         if count > len(shown):
             lines.append(f"    and {count - len(shown)} more: see the tables")
     lines += [f"  failed: {failure}" for failure in summary.failures]
+    if summary.failed > len(summary.failures):
+        lines.append(f"  failed: and {summary.failed - len(summary.failures)} more")
     computed = ", ".join(f"{stage} {count}" for stage, count in summary.computed.items() if count)
     cached = ", ".join(f"{stage} {count}" for stage, count in summary.cached.items() if count)
     speeds = ", ".join(f"{stage} {speed:g}" for stage, speed in summary.frames_per_second.items())

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from reenactory.flows.adoption import adopt_renders
 from reenactory.flows.results import write_results
 from reenactory.flows.run_files import keep_pairs, read_run_pairs, run_path
-from reenactory.flows.workplace import ShardMap, Where, Workplace, in_order, workplace
+from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
+from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.shards import make_shards
 from reenactory.infra.store import Store
 from reenactory.infra.summary import Summary
@@ -20,20 +21,30 @@ from reenactory.tasks.extractors import check_this_machine
 from reenactory.tasks.pairs import Pair, read_pairs
 from reenactory.tasks.rendering import ClipRow, check_pairs, clip_rows
 from reenactory.tasks.report import write_report
+from reenactory.tasks.score import Params as ScoreParams
+from reenactory.tasks.score import weights as score_weights
 from reenactory.tasks.scoring import Rendered, Scoring
 
-WEIGHTS = ("face_landmarker", "sface", "inception_2015", "lpips_alex")
+WEIGHTS = ("face_landmarker", "sface", "inception_2015")
+
+
+class EvaluateParams(BaseModel):
+    """Knobs of scoring, by stage."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    score: ScoreParams = Field(default=ScoreParams(), description="Which metrics.")
 
 
 class EvaluateRequest(Where):
     """Parameters of the `evaluate-report` deployment and of `reenactory evaluate`."""
 
-    run: str = Field(pattern=r"^[\w.-]+$", description="Name of the run.")
+    run: str = Field(pattern=NAME, description="Name of the run.")
     renders: str | None = Field(
         default=None, description="Folder of videos that another method made, named PAIR_ID.mp4 after the run's pairs."
     )
-    name: str = Field(default="external", pattern=r"^[\w.-]+$", description="With renders: what to call that method.")
+    name: str = Field(default="external", pattern=NAME, description="With renders: what to call that method.")
     pairs: str | None = Field(default=None, description="Pair file, for a run that has none yet.")
+    params: EvaluateParams = Field(default=EvaluateParams(), description="Knobs, by stage.")
 
 
 def evaluate(request: EvaluateRequest, map_shards: ShardMap[Rendered] = in_order) -> Summary:
@@ -41,22 +52,24 @@ def evaluate(request: EvaluateRequest, map_shards: ShardMap[Rendered] = in_order
     with workplace(request, f"evaluate {request.run}") as place:
         pairs, clips = _pairs_and_clips(place.store, request)
         place.announce(request.run, request)
-        jobs = Scoring(clips)
+        jobs = Scoring(clips, request.params.score)
         if request.renders:
             adopt_renders(place, jobs, request.run, request.renders, request.name, pairs)
         rows = list(_render_rows(place.store, request.run))
         rendered = _rendered(rows, pairs)
-        place.ledger.add(place.drive(jobs.real_chains([item.pair for item in rendered]), weights=WEIGHTS))
+        weights = (*WEIGHTS, *score_weights(request.params.score))
+        place.ledger.add(place.drive(jobs.real_chains([item.pair for item in rendered]), weights=weights))
 
         def work(shard: Sequence[Rendered]) -> Ledger:
-            return place.drive([jobs.chain(item) for item in shard], weights=WEIGHTS)
+            return place.drive([jobs.chain(item) for item in shard], weights=weights)
 
         for ledger in map_shards(work, make_shards(rendered, lambda item: item.pair.driving_count)):
             place.ledger.add(ledger)
         scored = [item for item in rendered if _is_scored(place, jobs, item)]
         outputs = write_results(place, request.run, jobs, scored)
-        outcomes = [{**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows]
-        summary = place.summary(request.run, "evaluate", outcomes, len(rows), outputs)
+        log = OutcomeLog(place.store, request.run, "evaluate")
+        log.add({**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows)
+        summary = place.summary(log, len(rows), outputs)
         write_report(place.store, request.run)
         return summary
 

@@ -2,12 +2,21 @@
 
 from collections.abc import Sequence
 
+from pydantic import BaseModel
+
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.preprocess import PreprocessParams
 
 
-def parse_knobs(texts: Sequence[str] | None, fps: float | None = None) -> dict[str, dict[str, str]]:
-    """Nested parameters by stage; values are checked by the parameters themselves. `fps` is short for detect.fps.
+def parse_knobs(
+    texts: Sequence[str] | None, fps: float | None = None, params: type[BaseModel] = PreprocessParams
+) -> dict[str, dict[str, str]]:
+    """Nested parameters by stage; values are checked by the parameters themselves.
+
+    Args:
+        texts: as given.
+        fps: short for detect.fps.
+        params: a flow's parameters, one field per stage.
 
     Raises:
         WrongUseError: a text of another form, or a stage or knob that does not exist; the message lists those that do.
@@ -18,15 +27,15 @@ def parse_knobs(texts: Sequence[str] | None, fps: float | None = None) -> dict[s
         stage, dot, name = place.partition(".")
         if not (equals and dot and stage and name):
             raise WrongUseError(f"--set {text}: a knob is stage.name=value, e.g. track.min_side_px=96")
-        known = knobs_of(stage)
+        known = knobs_of(stage, params)
         if name not in known:
             raise WrongUseError(f"--set {text}: stage {stage} has no knob {name!r}; it has: {', '.join(known)}")
         nested.setdefault(stage, {})[name] = value
     return nested
 
 
-def knobs_of(stage: str) -> list[str]:
-    stages = PreprocessParams.model_fields
+def knobs_of(stage: str, params: type[BaseModel] = PreprocessParams) -> list[str]:
+    stages = params.model_fields
     if stage not in stages:
         raise WrongUseError(f"no stage {stage!r} with knobs; there are: {', '.join(stages)}")
     return list(type(stages[stage].default).model_fields)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from reenactory.flows.workplace import ShardMap, Where, Workplace, in_order, workplace
-from reenactory.infra.index import Entry
+from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
+from reenactory.infra.entries import Entry
 from reenactory.infra.metadata import read_metadata
+from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.shards import make_shards
 from reenactory.infra.sources import Source, find_videos, with_digests
 from reenactory.infra.split_list import read_split_list
@@ -28,7 +29,7 @@ class PreprocessRequest(Where):
     """Parameters of the `preprocess-dataset` deployment and of `reenactory preprocess`."""
 
     inputs: list[str] = Field(description="Files, folders, globs, s3:// prefixes, or CSV/Parquet manifests.")
-    dataset: str = Field(pattern=r"^[\w.-]+$", description="Name of the dataset in the store.")
+    dataset: str = Field(pattern=NAME, description="Name of the dataset in the store.")
     metadata: str | None = Field(
         default=None,
         description="Published VoxCeleb metadata CSV (its clips, its boxes), or an utterance text file or a folder of "
@@ -70,24 +71,23 @@ def preprocess(request: PreprocessRequest, map_shards: ShardMap[Source] = in_ord
         place.announce(f"preprocess-{request.dataset}", request)
         place.tally.estimate = plan_videos(jobs, sources, place.index, 1).compute_seconds
         parts: list[str] = []
-        rows: list[dict[str, object]] = []
+        log = OutcomeLog(place.store, f"preprocess-{request.dataset}", "preprocess")
 
         def work(shard: Sequence[Source]) -> Ledger:
             ledger = _drive_shard(place, jobs, shard)
             made = [row for source in shard for row in jobs.rows(source, place.index)]
             parts.extend(write_shard(place.store, request.dataset, made))
-            rows.extend(made)
+            log.add({**row, "item": row["clip_id"]} for row in made)
             return ledger
 
         for ledger in map_shards(work, make_shards(sources, estimated_frames)):
             place.ledger.add(ledger)
         missing = jobs.missing(sources)
         parts.extend(write_shard(place.store, request.dataset, missing))
-        rows.extend(missing)
+        log.add({**row, "item": row["clip_id"]} for row in missing)
         keep_only(place.store, request.dataset, parts)
         outputs = {name: f"{place.store.uri}/datasets/{request.dataset}/{name}" for name in ("clips", "face3d")}
-        outcomes = [{**row, "item": row["clip_id"]} for row in rows]
-        return place.summary(f"preprocess-{request.dataset}", "preprocess", outcomes, len(sources), outputs)
+        return place.summary(log, len(sources), outputs)
 
 
 def preprocessing(request: PreprocessRequest) -> Preprocessing:

@@ -8,7 +8,8 @@ import pyarrow as pa
 from pydantic import Field
 
 from reenactory.flows.run_files import keep_pairs, run_path
-from reenactory.flows.workplace import ShardMap, Where, Workplace, in_order, workplace
+from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
+from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.records import artefact_path
 from reenactory.infra.shards import make_shards
 from reenactory.infra.store import Store
@@ -27,7 +28,7 @@ class RenderRequest(Where):
 
     pairs: str = Field(description="Pair file (Parquet or CSV).")
     renderer: str = Field(description="Name of an installed renderer, e.g. copy or warp.")
-    run: str = Field(pattern=r"^[\w.-]+$", description="Name of the run; several renderers may share one.")
+    run: str = Field(pattern=NAME, description="Name of the run; several renderers may share one.")
     dataset: str | None = Field(default=None, description="Default: the one that the pair file names.")
 
 
@@ -56,8 +57,9 @@ def render(request: RenderRequest, map_shards: ShardMap[Pair] = in_order) -> Sum
         _publish(place, request, rows, _published(place.store, listing))
         put_table(place.store, listing, pa.Table.from_pylist(rows, schema=RENDERS))
         outputs = {"renders": f"{place.store.uri}/{run_path(request.run, 'renders')}"}
-        outcomes = [{**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows]
-        return place.summary(request.run, f"render-{request.renderer}", outcomes, len(pairs), outputs)
+        log = OutcomeLog(place.store, request.run, f"render-{request.renderer}")
+        log.add({**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows)
+        return place.summary(log, len(pairs), outputs)
 
 
 def _published(store: Store, listing: str) -> set[str]:

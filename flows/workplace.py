@@ -7,24 +7,25 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-import pyarrow as pa
 from pydantic import BaseModel, Field
 
 from reenactory.flows.devices import resolve_device
-from reenactory.infra.index import RecordIndex
-from reenactory.infra.keys import digest
+from reenactory.infra.index import FULL_PART, RecordIndex
+from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.pool import InlinePool, Pool
 from reenactory.infra.progress import Tally, shown
 from reenactory.infra.ray_pool import RayPool
 from reenactory.infra.records import Record, library_versions
 from reenactory.infra.settings import Settings, default_workers
 from reenactory.infra.store import Store, open_store
-from reenactory.infra.summary import Summary, count_outcomes, examples, rates, write_summary
-from reenactory.infra.tables import put_table
+from reenactory.infra.summary import Summary, rates, write_summary
 from reenactory.tasks.drive import Drive, FollowUp, Ledger
 from reenactory.tasks.outcomes import Reason
 from reenactory.tasks.runner import StageWorker
 from reenactory.tasks.stage import Chain, Runtime
+
+NAME = r"^\w[\w.-]{0,99}$"  # of a dataset or run: a folder of the store, so neither hidden nor `..` nor too long
+MOST_FAILURES = 20  # that a summary names: a store that is away fails every item for one reason
 
 Item = TypeVar("Item")
 ShardWork = Callable[[Sequence[Item]], Ledger]
@@ -72,24 +73,23 @@ class Workplace:
             WeightMissing: there is work to do and one of `weights`, or of the first chain's, is not on this machine.
         """
         ledger = Drive(self.store, self.index, self.pool, self.tally, follow, weights).run(chains)
-        self.index.flush()
+        self.index.flush(at_least=FULL_PART)
         return ledger
 
-    def summary(
-        self, run: str, flow: str, rows: Sequence[dict[str, object]], items: int, outputs: dict[str, str]
-    ) -> Summary:
+    def summary(self, log: OutcomeLog, items: int, outputs: dict[str, str]) -> Summary:
         """Close the run's books: outcomes and summary are written; the summary is returned."""
-        done, rejected = count_outcomes(rows)
+        self.index.flush()
+        log.close()
         ledger = self.ledger
         summary = Summary(
-            run=run,
-            flow=flow,
+            run=log.run,
+            flow=log.flow,
             items=items,
-            done=done,
-            rejected=rejected,
-            rejected_examples=examples(rows),
+            done=log.done,
+            rejected=log.rejected,
+            rejected_examples=log.examples,
             failed=len(ledger.failures),
-            failures=[f"{failure.label}: {failure.message}" for failure in ledger.failures],
+            failures=[f"{failure.label}: {failure.message}" for failure in ledger.failures[:MOST_FAILURES]],
             computed={stage: ledger.computed[stage] for stage in sorted(ledger.computed | ledger.cached)},
             cached={stage: ledger.cached[stage] for stage in sorted(ledger.computed | ledger.cached)},
             frames=sum(ledger.frames.values()),
@@ -98,17 +98,8 @@ class Workplace:
             outputs=outputs,
             versions=library_versions(),
         )
-        _write_outcomes(self.store, run, flow, rows)
         write_summary(self.store, summary)
         return summary
-
-
-OUTCOMES = pa.schema([(name, pa.string()) for name in ("item", "outcome", "reason", "detail")])
-
-
-def _write_outcomes(store: Store, run: str, flow: str, rows: Sequence[dict[str, object]]) -> None:
-    table = pa.Table.from_pylist([{name: row.get(name) for name in OUTCOMES.names} for row in rows], schema=OUTCOMES)
-    put_table(store, f"runs/{run}/outcomes/part-{digest(flow)}.parquet", table)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from reenactory.infra.metadata import UnusableMetadataError
 from reenactory.infra.sources import UnusableInputError
 from reenactory.infra.store import StoreUnusable
+from reenactory.models.flow3d.config import OtherTrainingError
 from reenactory.models.weights import WeightError
 from reenactory.tasks.dataset import NoSuchDatasetError
 from reenactory.tasks.errors import WrongUseError
@@ -12,6 +13,7 @@ WRONG_USE: tuple[type[Exception], ...] = (
     UnusableMetadataError,
     StoreUnusable,
     WeightError,
+    OtherTrainingError,
     NoSuchDatasetError,
     WrongUseError,
 )

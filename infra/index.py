@@ -5,61 +5,18 @@ store, where a look costs 20 microseconds, an entry counts only while its files 
 two parts tell differently, and what would have to be made anew by the index alone, is looked up in the records too.
 """
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from threading import RLock
-from typing import NamedTuple
 
-import pyarrow as pa
-from pydantic import JsonValue
-
-from reenactory.infra.keys import digest
+from reenactory.infra.entries import Entry, Row
+from reenactory.infra.index_parts import put_part, read_parts
 from reenactory.infra.records import RECORD_NAME, Record, artefact_path, read_record
+from reenactory.infra.shelf import Shelf
 from reenactory.infra.store import Store
-from reenactory.infra.tables import get_table, put_table
 
-SCHEMA = pa.schema(
-    [
-        ("key", pa.string()),
-        ("outcome", pa.string()),
-        ("reason", pa.string()),
-        ("detail", pa.string()),
-        ("frames", pa.int64()),
-        ("seconds", pa.float64()),
-        ("facts", pa.string()),
-        ("sizes", pa.string()),
-    ]
-)
-
-
-class Entry(NamedTuple):
-    """What a plan needs to know of a record."""
-
-    stage: str
-    key: str
-    outcome: str
-    reason: str | None
-    detail: str | None
-    frames: int
-    seconds: float
-    facts: dict[str, JsonValue]
-    sizes: dict[str, int]
-
-    @classmethod
-    def of(cls, record: Record) -> "Entry":
-        sizes = {name: stamp.bytes for name, stamp in record.files.items()}
-        return cls(
-            record.stage,
-            record.key,
-            record.outcome,
-            record.reason,
-            record.detail,
-            record.frames,
-            record.seconds,
-            record.facts,
-            sizes,
-        )
+FULL_PART = 2048  # new entries of a stage that are worth a part before the run ends
+REBUILT_PART = 50_000
 
 
 class RecordIndex:
@@ -69,63 +26,89 @@ class RecordIndex:
         """Args: retry: reasons whose rejected records count as absent, so that their items are tried again."""
         self._store = store
         self._retry = frozenset(retry)
-        self._entries: dict[str, dict[str, Entry]] = {}
-        self._fresh: dict[str, dict[str, Entry]] = defaultdict(dict)
-        self._made: dict[str, Entry] = {}  # by this run: not to be doubted, nor retried again
+        self._shelf = Shelf()
+        self._read: set[str] = set()  # stages
+        self._fresh: dict[str, dict[str, Row]] = defaultdict(dict)  # in no part of the index yet
+        self._work: dict[str, tuple[int, float]] = {}
         self._lock = RLock()  # shards run in threads and share one index
 
     def get(self, stage: str, key: str) -> Entry | None:
         """The entry of an intact artefact, or None when there is none (or its reason is to be retried)."""
         with self._lock:
-            entry = self._made.get(key)
-            if entry is not None:
-                return entry
-            entry = self._fresh[stage].get(key) or self._stage(stage).get(key)
-        if entry is not None and self._stands(entry):
-            return entry
+            self._stage(stage)
+            found = self._shelf.find(stage, key)
+        if found is not None and (found[1] or self._stands(found[0])):  # what this run made is not doubted
+            return found[0]
         record = read_record(self._store, stage, key)  # the truth: it may be newer than the index
-        truth = None if record is None else Entry.of(record)
-        if truth is not None and truth != entry:
-            self._remember(truth)
-        return truth if truth is not None and self._stands(truth) else None
+        if record is None:
+            return None
+        truth = Entry.of(record)
+        if found is None or truth != found[0]:
+            self._remember(truth, made=False)
+        return truth if self._stands(truth) else None
+
+    def told(self, stage: str, key: str) -> Entry | None:
+        """What the index alone says, where a look into the store is a round trip; else the same as `get`.
+
+        For estimates: a million looks that find nothing take hours.
+        """
+        if not self._store.remote:
+            return self.get(stage, key)
+        with self._lock:
+            self._stage(stage)
+            found = self._shelf.find(stage, key)
+        return found[0] if found is not None and (found[1] or self._stands(found[0])) else None
+
+    def made(self, stage: str, key: str) -> bool:
+        """Whether this run has made it; asks nobody."""
+        with self._lock:
+            found = self._shelf.find(stage, key)
+        return found is not None and found[1]
 
     def add(self, record: Record) -> Entry:
-        entry = self._remember(Entry.of(record))
+        """Take in a record that this run has made."""
+        return self._remember(Entry.of(record), made=True)
+
+    def _remember(self, entry: Entry, made: bool) -> Entry:
+        row = entry.row
         with self._lock:
-            self._made[record.key] = entry
+            frames, seconds = self.work(entry.stage)
+            self._shelf.put(entry.stage, row, made)
+            self._fresh[entry.stage][entry.key] = row
+            if entry.outcome == "done":
+                self._work[entry.stage] = frames + entry.frames, seconds + entry.seconds
         return entry
 
-    def _remember(self, entry: Entry) -> Entry:
+    def entries(self, stage: str) -> Iterator[Entry]:
+        """All indexed entries of a stage, by key; not checked against the store."""
         with self._lock:
-            self._fresh[entry.stage][entry.key] = entry
-        return entry
+            self._stage(stage)
+            return self._shelf.all(stage)
 
-    def entries(self, stage: str) -> list[Entry]:
-        """All indexed entries of a stage, for measured rates; not checked against the store."""
+    def work(self, stage: str) -> tuple[int, float]:
+        """Frames and seconds of all that was ever done in a stage in this store, for measured rates."""
         with self._lock:
-            return list({**self._stage(stage), **self._fresh[stage]}.values())
+            if stage not in self._work:
+                self._stage(stage)
+                self._work[stage] = self._shelf.work(stage)
+            return self._work[stage]
 
-    def flush(self) -> None:
-        """Write what is new as one part per stage, named by its keys (the same keys twice: the same file)."""
+    def flush(self, at_least: int = 1) -> None:
+        """Write what is new as one part per stage; only of stages with so many new entries.
+
+        What a killed run did not flush is found by its records, one by one.
+        """
         with self._lock:
             for stage, fresh in self._fresh.items():
-                if not fresh:
-                    continue
-                name = digest(",".join(sorted(fresh)))
-                put_table(self._store, f"index/{stage}/part-{name}.parquet", _to_table(fresh.values()))
-                self._stage(stage).update(fresh)
-            self._fresh.clear()
+                if len(fresh) >= at_least:
+                    put_part(self._store, stage, list(fresh.values()))
+                    fresh.clear()
 
-    def _stage(self, stage: str) -> dict[str, Entry]:
-        if stage not in self._entries:
-            found: dict[str, Entry] = {}
-            disputed: set[str] = set()  # in two parts, differently: made again since, and parts have no order
-            for path in self._store.list(f"index/{stage}/"):
-                for entry in _from_table(stage, get_table(self._store, path)):
-                    if found.setdefault(entry.key, entry) != entry:
-                        disputed.add(entry.key)
-            self._entries[stage] = {key: entry for key, entry in found.items() if key not in disputed}
-        return self._entries[stage]
+    def _stage(self, stage: str) -> None:
+        if stage not in self._read:
+            for rows in read_parts(self._store, stage):
+                self._shelf.take_in(stage, rows)
+            self._read.add(stage)
 
     def _stands(self, entry: Entry) -> bool:
         return entry.reason not in self._retry and self._intact(entry)
@@ -153,40 +136,7 @@ def rebuild_index(store: Store) -> int:
     for path in store.list("artefacts/"):
         if path.endswith("/" + RECORD_NAME):
             index.add(Record.model_validate_json(store.get(path)))
+            index.flush(at_least=REBUILT_PART)
             count += 1
     index.flush()
     return count
-
-
-def _to_table(entries: Iterable[Entry]) -> pa.Table:
-    rows = [
-        {
-            "key": e.key,
-            "outcome": e.outcome,
-            "reason": e.reason,
-            "detail": e.detail,
-            "frames": e.frames,
-            "seconds": e.seconds,
-            "facts": json.dumps(e.facts, sort_keys=True),
-            "sizes": json.dumps(e.sizes, sort_keys=True),
-        }
-        for e in sorted(entries, key=lambda e: e.key)
-    ]
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
-
-
-def _from_table(stage: str, table: pa.Table) -> list[Entry]:
-    return [
-        Entry(
-            stage,
-            row["key"],
-            row["outcome"],
-            row["reason"],
-            row["detail"],
-            row["frames"],
-            row["seconds"],
-            json.loads(row["facts"]),
-            json.loads(row["sizes"]),
-        )
-        for row in table.to_pylist()
-    ]

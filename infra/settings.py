@@ -33,6 +33,14 @@ class Settings(BaseSettings):
     memory_mb_per_worker: int | None = Field(
         default=None, gt=0, description="Ray reserves this much memory for a worker, which bounds workers per node."
     )
+    s3_timeout_s: float = Field(
+        default=60.0, gt=0, description="A request to S3 that stands still for so long is broken off and sent again."
+    )
+    s3_attempts: int = Field(
+        default=6,
+        ge=1,
+        description="How often a request to S3 is sent before the store counts as away (back-off doubles).",
+    )
 
     @property
     def cache_folder(self) -> Path:

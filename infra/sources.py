@@ -84,11 +84,11 @@ def _local(path: Path, identity: str | None = None) -> Source:
     stat = absolute.stat()
     # The names are those of the path as given: a link's target may be called after its content.
     return Source(
-        str(absolute), path.stem, identity or _identity(path.absolute()), f"{stat.st_size}:{stat.st_mtime_ns}"
+        str(absolute), path.stem, identity or identity_of(path.absolute()), f"{stat.st_size}:{stat.st_mtime_ns}"
     )
 
 
-def _identity(path: PurePosixPath | Path) -> str:
+def identity_of(path: PurePosixPath | Path) -> str:
     if "#" in path.stem:
         return path.stem.split("#")[0]
     persons = [part for part in path.parts[:-1] if VOXCELEB_PERSON.match(part)]
@@ -133,7 +133,7 @@ def _from_s3(uri: str) -> tuple[list[Source], int]:
 
 def _s3_source(bucket: str, key: str, stamp: str) -> Source:
     name = PurePosixPath(key)
-    return Source(f"s3://{bucket}/{key}", name.stem, _identity(name), stamp)
+    return Source(f"s3://{bucket}/{key}", name.stem, identity_of(name), stamp)
 
 
 def _distinct_ids(sources: list[Source]) -> list[Source]:
@@ -169,13 +169,14 @@ def _digest(source: Source) -> str:
             return file_sha256(Path(source.uri))
         except OSError as error:
             raise UnusableInputError(f"{source.uri} cannot be read: {error.strerror}; leave it out") from None
-    from reenactory.infra.store_s3 import s3_client
+    from reenactory.infra.store_s3 import plain_words, s3_client
 
     bucket, _, key = source.uri.removeprefix("s3://").partition("/")
-    body = s3_client(os.getpid()).get_object(Bucket=bucket, Key=key)["Body"]
     digest = hashlib.sha256()
-    for chunk in body.iter_chunks(2**20):
-        digest.update(chunk)
+    with plain_words(source.uri, bucket):
+        body = s3_client(os.getpid()).get_object(Bucket=bucket, Key=key)["Body"]
+        for chunk in body.iter_chunks(2**20):
+            digest.update(chunk)
     return digest.hexdigest()
 
 
@@ -183,11 +184,12 @@ def local_copy(uri: str, folder: Path) -> Path:
     """The source as a local file: itself, or a download into `folder`."""
     if not uri.startswith("s3://"):
         return Path(uri)
-    from reenactory.infra.store_s3 import s3_client
+    from reenactory.infra.store_s3 import plain_words, s3_client
 
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    target = folder / PurePosixPath(key).name
-    s3_client(os.getpid()).download_file(bucket, key, str(target))
+    target = folder / f"video{PurePosixPath(key).suffix}"  # a key's name may be longer than a file system takes
+    with plain_words(uri, bucket):
+        s3_client(os.getpid()).download_file(bucket, key, str(target))
     return target
 
 

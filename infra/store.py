@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
 TEMP_PREFIX = ".tmp-"  # names of files under construction; never listed, never a valid object name
@@ -23,6 +23,21 @@ class MissingObject(LookupError):  # noqa: N818, it is an answer before it is an
 
 class StoreUnusable(Exception):  # noqa: N818, named after what it says
     """A store that cannot be written. The message is one line: what is wrong and what to do."""
+
+
+class StoreFailed(Exception):  # noqa: N818, named after what it says
+    """A store that worked and does not any more. The message is one line: what is wrong and what to do.
+
+    Nothing is half-written, and the same command goes on from there once the store is well.
+    """
+
+
+class Found(NamedTuple):
+    """An object as a listing shows it."""
+
+    path: str
+    bytes: int
+    modified: float  # POSIX seconds, by the clock of whoever holds the object
 
 
 class Store(Protocol):
@@ -63,6 +78,18 @@ class Store(Protocol):
 
     def list(self, prefix: str) -> Iterator[str]:
         """Paths that begin with `prefix` (a string prefix, `""` for all), sorted, without unfinished files."""
+
+    def look(self, prefix: str) -> Iterator[Found]:
+        """As `list`, with sizes and times, as the listing comes: objects of one folder follow each other.
+
+        It never holds more than a page, so that a listing of millions takes no memory.
+        """
+
+    def unfinished(self, prefix: str) -> Iterator[Found]:
+        """What killed writers have left below a folder, and what others are writing now: no reader ever sees it."""
+
+    def discard(self, unfinished: Found) -> None:
+        """Remove something that `unfinished` found."""
 
     def delete(self, path: str) -> None:
         """Remove the object; nothing happens where there is none."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from reenactory.infra.store import TEMP_PREFIX, MissingObject, StoreUnusable, checked_path
+from reenactory.infra.store import TEMP_PREFIX, Found, MissingObject, StoreUnusable, checked_path
 
 
 def open_local_store(root: Path) -> "LocalStore":
@@ -78,7 +78,22 @@ class LocalStore:
         folder = prefix.rpartition("/")[0]
         if folder:
             checked_path(folder)
-        return (path for path in _walk(self.root / folder, f"{folder}/" if folder else "") if path.startswith(prefix))
+        walked = _walk(self.root / folder, f"{folder}/" if folder else "")
+        return (path for path in walked if path.startswith(prefix) and not _is_temp(path))
+
+    def look(self, prefix: str) -> Iterator[Found]:
+        """As `list`, with sizes and times."""
+        return (found for path in self.list(prefix) if (found := self._found(path)))
+
+    def unfinished(self, prefix: str) -> Iterator[Found]:
+        """Temporary files below a folder."""
+        folder = checked_path(prefix.rstrip("/"))
+        walked = _walk(self.root / folder, f"{folder}/")
+        return (found for path in walked if _is_temp(path) and (found := self._found(path)))
+
+    def discard(self, unfinished: Found) -> None:
+        """Remove a temporary file."""
+        (self.root / unfinished.path).unlink(missing_ok=True)
 
     def delete(self, path: str) -> None:
         """Remove the object. Its folder stays, because another process may be about to write into it."""
@@ -98,6 +113,13 @@ class LocalStore:
             temp.unlink(missing_ok=True)
         _sync_folder(target.parent)
         return True
+
+    def _found(self, path: str) -> Found | None:
+        try:
+            stat = (self.root / path).stat()
+        except FileNotFoundError:
+            return None  # deleted since it was listed
+        return Found(path, stat.st_size, stat.st_mtime)
 
     def _file(self, path: str) -> Path:
         return self.root / checked_path(path)
@@ -149,5 +171,9 @@ def _walk(folder: Path, relative: str) -> Iterator[str]:
     for name, entry in entries:
         if name.endswith("/"):
             yield from _walk(Path(entry.path), relative + name)
-        elif not name.startswith(TEMP_PREFIX):
+        else:
             yield relative + name
+
+
+def _is_temp(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(TEMP_PREFIX)

@@ -35,26 +35,6 @@ class Summary(BaseModel):
         return 1 if self.failed else 0
 
 
-def count_outcomes(rows: Iterable[Mapping[str, object]]) -> tuple[int, dict[str, int]]:
-    """Number of rows that are done, and of the others by reason."""
-    done, rejected = 0, Counter[str]()
-    for row in rows:
-        if row["outcome"] == "done":
-            done += 1
-        else:
-            rejected[str(row["reason"])] += 1
-    return done, dict(sorted(rejected.items()))
-
-
-def examples(rows: Iterable[Mapping[str, object]], most: int = 3) -> dict[str, list[str]]:
-    """The first few rejected rows of each reason as `item: detail`."""
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        if row["outcome"] != "done" and len(found.setdefault(str(row["reason"]), [])) < most:
-            found[str(row["reason"])].append(f"{row.get('item')}: {row.get('detail')}")
-    return dict(sorted(found.items()))
-
-
 def rates(frames: Mapping[str, int], seconds: Mapping[str, float]) -> dict[str, float]:
     """Frames per second of compute of one worker, per stage that computed anything."""
     return {stage: round(frames[stage] / seconds[stage], 2) for stage in frames if seconds.get(stage, 0) > 0}

@@ -1,18 +1,62 @@
 """Parquet tables as objects of a store."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reenactory.infra.store import Store
 
+ROWS_AT_ONCE = 500_000  # of a table that is written in parts
 
-def put_table(store: Store, path: str, table: pa.Table) -> None:
-    """Write or replace a table; the same table gives the same bytes."""
+
+def table_bytes(table: pa.Table) -> bytes:
+    """A table as a Parquet file; the same table gives the same bytes."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
-    store.put(path, bytes(sink.getvalue()))
+    return bytes(sink.getvalue())
+
+
+def put_table(store: Store, path: str, table: pa.Table) -> None:
+    """Write or replace a table."""
+    store.put(path, table_bytes(table))
 
 
 def get_table(store: Store, path: str) -> pa.Table:
     """The whole table; MissingObject where there is none."""
     return pq.read_table(pa.BufferReader(store.get(path)))
+
+
+class TableParts:
+    """A table that is larger than memory, given in parts; see `table_in_parts`."""
+
+    def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema) -> None:
+        self._writer, self._schema = writer, schema
+        self._waiting: list[pa.Table] = []
+        self._rows = 0
+
+    def write(self, part: pa.Table) -> None:
+        self._waiting.append(part.cast(self._schema))
+        self._rows += part.num_rows
+        if self._rows >= ROWS_AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting))
+        self._waiting, self._rows = [], 0
+
+
+@contextmanager
+def table_in_parts(store: Store, path: str, schema: pa.Schema) -> Iterator[TableParts]:
+    """Write or replace a table part by part; it appears when the block ends well, with the same bytes each time."""
+    with TemporaryDirectory() as folder:
+        local = Path(folder) / "table.parquet"
+        with pq.ParquetWriter(local, schema, compression="zstd") as writer:
+            parts = TableParts(writer, schema)
+            yield parts
+            parts.flush()
+        store.put_file(path, local)

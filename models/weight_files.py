@@ -139,9 +139,9 @@ def ways_to_get(missing: Sequence[CatalogueEntry], tried: Mapping[str, Sequence[
             f"  from a machine that has them: copy its cache to {cache_folder()} (another place: {CACHE_VARIABLE})",
         ]
     if own := [entry.name for entry in missing if entry.user_supplied]:
-        lines.append(f"  from their authors, who do not let others hand them out: {', '.join(own)}")
+        lines.append(f"  not fetched, bring your own (see what each is, above): {', '.join(own)}")
     lines += [
-        f"  by hand, from the places above: --weights {example.name}=/path/{example.file}",
+        f"  by hand: --weights {example.name}=/path/{example.file}",
         f"""  or in the environment: {OVERRIDES_VARIABLE}='{{"{example.name}": "/path/{example.file}"}}'""",
     ]
     return "\n".join(lines)

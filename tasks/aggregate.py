@@ -1,23 +1,17 @@
-"""aggregate: per-frame scores of a run -> one line per renderer, protocol and metric, with its interval."""
+"""aggregate: scores of a run, render after render -> one line per renderer, protocol, metric and bin."""
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from reenactory.models.metrics.bootstrap import Interval, cluster_bootstrap
-from reenactory.models.metrics.definition import definition_for
-from reenactory.models.metrics.fid_interval import fid_interval
-from reenactory.models.metrics.frechet import FeatureStats, fid, frechet_distance
+from reenactory.models.metrics.means import ClusterSums, Interval
+from reenactory.tasks.bins import BINNINGS
 
 SEED = 0  # of the bootstrap
-INTERVAL_LIMIT = 500  # frames up to which a pooled FID gets an interval: 1000 replicates then take 10 to 14 s
-INTERVAL_PEOPLE = 5  # fewer have a handful of distinct resamples: two gave an interval from -87 to 149 around 26
-GRAM_LIMIT = 2048  # frames up to which FID is computed from the features themselves (no 2048 x 2048 square root)
 
 SCORES = pa.schema(
     [
@@ -31,6 +25,19 @@ SCORES = pa.schema(
     ]
 )
 
+PAIR_SCORES = pa.schema(
+    [
+        ("renderer", pa.string()),
+        ("pair_id", pa.string()),
+        ("metric", pa.string()),
+        ("definition", pa.string()),
+        ("value", pa.float64()),  # mean over the frames that were not dropped; null where all were
+        ("n_frames", pa.int64()),
+        ("n_dropped", pa.int64()),
+        *((binning.by, pa.float64()) for binning in BINNINGS),  # means over the span
+    ]
+)
+
 AGGREGATES = pa.schema(
     [
         ("renderer", pa.string()),
@@ -38,12 +45,14 @@ AGGREGATES = pa.schema(
         ("metric", pa.string()),
         ("definition", pa.string()),
         ("value", pa.float64()),
-        ("ci_low", pa.float64()),  # null: fewer than two identities (five for a pooled FID), or a FID of many
+        ("ci_low", pa.float64()),  # null: fewer than two identities (five for a pooled FID or KID), or a FID of many
         ("ci_high", pa.float64()),
         ("n_frames", pa.int64()),
         ("n_pairs", pa.int64()),
         ("n_identities", pa.int64()),
         ("n_dropped", pa.int64()),
+        ("bin_by", pa.string()),  # null: all frames; else pose_gap, yaw or motion
+        ("bin", pa.string()),
     ]
 )
 
@@ -55,114 +64,125 @@ class PairInfo(NamedTuple):
     identity: str  # of the source: the person whose face is shown
 
 
-class Features(NamedTuple):
-    """Inception features of one render and of the frames that drove it; valid frames only."""
+class Name(NamedTuple):
+    """What a line is of; `place` orders the bins, -1 is all frames."""
 
-    real: NDArray[np.float32]
-    generated: NDArray[np.float32]
-
-
-def aggregate(scores: pa.Table, pairs: Mapping[str, PairInfo]) -> list[dict[str, object]]:
-    """Means over pooled frames with intervals from a bootstrap clustered by identity."""
-    frame = scores.to_pandas()
-    frame["protocol"] = frame["pair_id"].map({pair_id: info.protocol for pair_id, info in pairs.items()})
-    frame["identity"] = frame["pair_id"].map({pair_id: info.identity for pair_id, info in pairs.items()})
-    groups = frame.groupby(["renderer", "protocol", "metric", "definition"], sort=True)
-    return [_line(dict(zip(groups.keys, names, strict=True)), rows) for names, rows in groups]
+    renderer: str
+    protocol: str
+    metric: str
+    definition: str
+    bin_by: str
+    place: int
 
 
-def _line(names: dict[str, object], rows: pd.DataFrame) -> dict[str, object]:
-    values = rows["value"].to_numpy(np.float64)
-    interval = cluster_bootstrap(values, rows["identity"].tolist(), seed=SEED)
+@dataclass
+class Cell:
+    """What a line is made of."""
+
+    sums: ClusterSums = field(default_factory=ClusterSums)
+    pairs: int = 0
+
+
+class ScoreColumn(NamedTuple):
+    """All values of one metric of one render."""
+
+    metric: str
+    definition: str
+    frame: NDArray[np.int64]  # (N,) -1 = the whole span
+    value: NDArray[np.float64]  # (N,) NaN = dropped
+
+
+@dataclass
+class Totals:
+    """Sufficient statistics of a run's means: a few numbers per line and identity, however many frames there are."""
+
+    cells: dict[Name, Cell] = field(default_factory=dict)
+
+    def update(self, renderer: str, pair: PairInfo, scores: pa.Table, conditions: pa.Table) -> None:
+        """Take in the scores of one render of a pair, with the conditions of its frames."""
+        first = conditions["frame"][0].as_py() if conditions.num_rows > 1 else 0
+        known = {binning: _floats(conditions, binning.by) for binning in BINNINGS}
+        for column in columns_of(scores):
+            name = Name(renderer, pair.protocol, column.metric, column.definition, "", -1)
+            self._add(name, pair.identity, column.value)
+            row = np.where(column.frame < 0, conditions.num_rows - 1, column.frame - first)
+            for binning, values in known.items():
+                places = binning.places(values[row])
+                for place in np.unique(places[places >= 0]).tolist():
+                    binned = name._replace(bin_by=binning.by, place=place)
+                    self._add(binned, pair.identity, column.value[places == place])
+
+    def merge(self, other: "Totals") -> None:
+        """Take in another shard, of other renders."""
+        for name, cell in other.cells.items():
+            mine = self.cells.setdefault(name, Cell())
+            mine.sums.merge(cell.sums)
+            mine.pairs += cell.pairs
+
+    def lines(self) -> Iterator[dict[str, object]]:
+        """Rows of AGGREGATES: means over pooled frames with intervals from a bootstrap clustered by identity."""
+        for name, cell in sorted(self.cells.items()):
+            yield line(name, cell.sums.interval(seed=SEED), cell.pairs)
+
+    def _add(self, name: Name, identity: str, values: NDArray[np.float64]) -> None:
+        cell = self.cells.setdefault(name, Cell())
+        cell.sums.update(identity, values)
+        cell.pairs += 1
+
+
+def columns_of(scores: pa.Table) -> Iterator[ScoreColumn]:
+    """The metrics of one render's score table."""
+    frames = scores["frame"].to_numpy().astype(np.int64)
+    values = _floats(scores, "value")
+    names = list(zip(scores["metric"].to_pylist(), scores["definition"].to_pylist(), strict=True))
+    rows: dict[tuple[str, str], list[int]] = {}
+    for index, name in enumerate(names):
+        rows.setdefault(name, []).append(index)
+    for (metric, definition), chosen in rows.items():
+        yield ScoreColumn(metric, definition, frames[chosen], values[chosen])
+
+
+def pair_scores(renderer: str, pair_id: str, scores: pa.Table, conditions: pa.Table) -> pa.Table:
+    """PAIR_SCORES of one render: what a table of pairs or a plot over pairs needs, without the frames."""
+    span = conditions.slice(conditions.num_rows - 1).to_pylist()[0]
+    shared = {"renderer": renderer, "pair_id": pair_id, **{binning.by: span[binning.by] for binning in BINNINGS}}
+    return pa.Table.from_pylist([{**shared, **_summed(column)} for column in columns_of(scores)], schema=PAIR_SCORES)
+
+
+def _summed(column: ScoreColumn) -> dict[str, object]:
+    kept = column.value[~np.isnan(column.value)]
     return {
-        **names,
+        "metric": column.metric,
+        "definition": column.definition,
+        "value": float(kept.mean()) if len(kept) else None,
+        "n_frames": len(kept),
+        "n_dropped": len(column.value) - len(kept),
+    }
+
+
+def line(name: Name, interval: Interval, pairs: int) -> dict[str, object]:
+    """A row of AGGREGATES."""
+    binning = next((binning for binning in BINNINGS if binning.by == name.bin_by), None)
+    return {
+        "renderer": name.renderer,
+        "protocol": name.protocol,
+        "metric": name.metric,
+        "definition": name.definition,
         "value": _number(interval.mean),
         "ci_low": _number(interval.ci_low),
         "ci_high": _number(interval.ci_high),
         "n_frames": interval.n,
-        "n_pairs": int(rows["pair_id"].nunique()),
+        "n_pairs": pairs,
         "n_identities": interval.n_clusters,
         "n_dropped": interval.n_dropped,
+        "bin_by": None if binning is None else binning.by,
+        "bin": None if binning is None else binning.labels[name.place],
     }
 
 
-def pooled_fid(
-    renders: Sequence[tuple[str, str]],
-    pairs: Mapping[str, PairInfo],
-    load: Callable[[str, str], Features],
-) -> list[dict[str, object]]:
-    """FID of all rendered frames of a renderer and protocol against all frames that drove them.
-
-    Args:
-        renders: (renderer, pair_id).
-        load: the features of one of them; called once each, so that they need not all be in memory.
-    """
-    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for renderer, pair_id in renders:
-        groups[renderer, pairs[pair_id].protocol].append(pair_id)
-    return [_fid_line(*names, ids, pairs, load) for names, ids in sorted(groups.items())]
-
-
-def _fid_line(
-    renderer: str,
-    protocol: str,
-    ids: Sequence[str],
-    pairs: Mapping[str, PairInfo],
-    load: Callable[[str, str], Features],
-) -> dict[str, object]:
-    interval = _fid({pair_id: pairs[pair_id].identity for pair_id in sorted(ids)}, lambda pair: load(renderer, pair))
-    return {
-        "renderer": renderer,
-        "protocol": protocol,
-        "metric": "fid_pooled",
-        "definition": definition_for("fid_pooled"),
-        "value": _number(interval.mean),
-        "ci_low": _number(interval.ci_low),
-        "ci_high": _number(interval.ci_high),
-        "n_frames": interval.n,
-        "n_pairs": len(ids),
-        "n_identities": interval.n_clusters,
-        "n_dropped": 0,
-    }
-
-
-def _fid(identities: Mapping[str, str], load: Callable[[str], Features]) -> Interval:
-    """FID of pairs (id -> identity): with an interval while frames are few, from running sums when they are many."""
-    few: list[tuple[Features, str]] = []
-    sums: list[tuple[FeatureStats, FeatureStats]] = []
-    count = 0
-    for pair_id, identity in identities.items():
-        part = load(pair_id)
-        count += len(part.generated)
-        few.append((part, identity))
-        if count > GRAM_LIMIT:
-            sums = [_sums([features for features, _ in few], sums)]
-            few = []
-    people = len(set(identities.values()))
-    if sums:
-        real, generated = _sums([features for features, _ in few], sums) if few else sums[0]
-        return Interval(frechet_distance(real, generated), np.nan, np.nan, count, 0, people)
-    if count < 2:
-        return Interval(np.nan, np.nan, np.nan, count, 0, people)
-    merged = _joined([features for features, _ in few])
-    if count > INTERVAL_LIMIT or people < INTERVAL_PEOPLE:
-        return Interval(fid(*merged), np.nan, np.nan, count, 0, people)
-    clusters = [identity for features, identity in few for _ in features.generated]
-    return fid_interval(*merged, clusters, seed=SEED)
-
-
-def _joined(parts: Sequence[Features]) -> Features:
-    return Features(*(np.concatenate(side) for side in zip(*parts, strict=True)))
-
-
-def _sums(
-    parts: Sequence[Features], earlier: Sequence[tuple[FeatureStats, FeatureStats]]
-) -> tuple[FeatureStats, FeatureStats]:
-    joined = _joined(parts)
-    real, generated = FeatureStats.of(joined.real), FeatureStats.of(joined.generated)
-    for before in earlier:
-        real, generated = before[0].merge(real), before[1].merge(generated)
-    return real, generated
+def _floats(table: pa.Table, name: str) -> NDArray[np.float64]:
+    """A column as float64, NaN where it is null."""
+    return np.asarray(table[name].to_numpy(zero_copy_only=False), np.float64)
 
 
 def _number(value: float) -> float | None:

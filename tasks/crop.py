@@ -1,4 +1,4 @@
-"""crop: the clips of one video, cut, scaled and encoded in a single ffmpeg call; one artefact per clip."""
+"""crop: the clips of one video, cut, scaled and encoded by ffmpeg, a few per decode; one artefact per clip."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from typing import cast
 
 from pydantic import Field, JsonValue
 
-from reenactory.infra.video import ClipCodec, CropSpan, cut_clips, probe
+from reenactory.infra.video import ClipCodec, CropSpan, Deinterlace, cut_clips, probe
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
 from reenactory.tasks.stage import Runtime, StageParams
 
-VERSION = 1
+VERSION = 2
 SCHEMA = None
 
 
@@ -31,13 +31,16 @@ class Params(StageParams):
 
 @dataclass(frozen=True)
 class Item:
-    """The source video, its constant rate, and per clip: start_frame, frame_count, box_ltrb."""
+    """The source video, its constant rate, what `detect` did to its fields, and per clip: start_frame, frame_count,
+    box_ltrb.
+    """
 
     scratch: Path
     video: Path
     fps_num: int
     fps_den: int
     per_key: tuple[dict[str, JsonValue], ...]
+    deinterlace: Deinterlace = "never"
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def run(item: Item, params: Params, models: Models) -> Sequence[Outcome]:
     rate = Fraction(item.fps_num, item.fps_den)
     spans = [_span(clip, params.size_px, item.scratch / f"{index}.mp4") for index, clip in enumerate(item.per_key)]
     # One thread: x264's output depends on their number.
-    cut_clips(item.video, rate, spans, crf=params.crf, threads=1, codec=params.codec)
+    cut_clips(item.video, rate, spans, crf=params.crf, threads=1, codec=params.codec, deinterlace=item.deinterlace)
     return tuple(_check(span, rate, params.codec) for span in spans)
 
 

@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import Field
 
-from reenactory.infra.video import ReadSpec, VideoInfo, probe, read_chunks
+from reenactory.infra.video import Deinterlace, ReadSpec, VideoInfo, probe, read_chunks
 from reenactory.models import weights as catalogue
-from reenactory.tasks.outcomes import Made, Outcome
+from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
 from reenactory.tasks.sparse import Found, Seen, SparseSearch
 from reenactory.tasks.stage import Runtime, StageParams
 
-VERSION = 2
+VERSION = 3
 
 SCHEMA = pa.schema(
     [
@@ -32,7 +32,8 @@ SCHEMA = pa.schema(
 )
 
 
-ROWS_AS_OBJECTS = 4096  # a face is 5 KB as Python objects and 80 bytes in a table: hours of video must fit
+ROWS_AS_OBJECTS = 256  # a face is 5 KB as Python objects and 70 bytes in a table: hours of video must fit
+ROWS_PER_GROUP = 1024  # bounds what the writer holds, too; dictionaries of floats cost it ten times the data
 
 
 class Params(StageParams):
@@ -62,6 +63,16 @@ class Params(StageParams):
         default=False,
         description="Use what decodes of damaged or cut-off files instead of rejecting them.",
     )
+    deinterlace: Deinterlace = Field(
+        default="flagged",
+        description="Interlaced video is freed of combing here and when it is cut, at the same frame rate: 'flagged' "
+        "where the file says that frames are made of two fields, 'always' for old recordings that do not say so, "
+        "'never' to keep them as they are.",
+    )
+    max_megapixels: float = Field(
+        default=36.0, gt=0, description="Videos with larger frames are rejected (TOO_LARGE). 8K has 33 to 35."
+    )
+    max_hours: float = Field(default=24.0, gt=0, description="Longer videos are rejected (TOO_LARGE).")
 
 
 @dataclass(frozen=True)
@@ -97,20 +108,25 @@ def load(params: Params, runtime: Runtime) -> Models:
 
 def run(item: Item, params: Params, models: Models) -> Sequence[Outcome]:
     info = probe(item.video)
-    rate = clip_rate(info, params.fps)
+    if too_large := _too_large(info, params):
+        return (Rejected(Reason.TOO_LARGE, too_large),)
+    rate, deinterlace = clip_rate(info, params.fps), _deinterlace(info, params)
+    longest = int(params.max_hours * 3600 * rate)
     parts = [SCHEMA.empty_table()]
     rows = _no_rows()
     search = SparseSearch(models.search, models.new_shots().is_cut, params.stride)
     frames, shots = 0, [0]
-    for found in search.faces(_frames(item.video, info, rate, params)):
+    for found in search.faces(_frames(item.video, info, rate, deinterlace, params)):
         _append(rows, frames, found, info)
         if found.cut:
             shots.append(frames)
         frames += 1
+        if frames > longest:  # the file did not say how long it is
+            return (Rejected(Reason.TOO_LARGE, f"more than {params.max_hours:g} hours, which is max_hours"),)
         if len(rows["frame"]) >= ROWS_AS_OBJECTS:
             parts.append(pa.table(rows, schema=SCHEMA))
             rows = _no_rows()
-    table = pa.concat_tables([*parts, pa.table(rows, schema=SCHEMA)]).combine_chunks()
+    table = pa.concat_tables([*parts, pa.table(rows, schema=SCHEMA)])
     facts = {
         "width": info.width,
         "height": info.height,
@@ -120,6 +136,7 @@ def run(item: Item, params: Params, models: Models) -> Sequence[Outcome]:
         "has_audio": info.has_audio,
         "variable_rate": info.variable_rate,
         "rotation": info.rotation,
+        "deinterlace": deinterlace,
         "codec": info.codec,
         "faces": table.num_rows,
         "shots": len(shots),
@@ -128,7 +145,7 @@ def run(item: Item, params: Params, models: Models) -> Sequence[Outcome]:
     notes = {**{name: str(value) for name, value in facts.items()}, "shot_starts": json.dumps(shots)}
     table = table.replace_schema_metadata(notes)
     path = item.scratch / "detections.parquet"
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(table, path, compression="zstd", use_dictionary=False, row_group_size=ROWS_PER_GROUP)
     return (Made({"detections.parquet": path}, frames, facts),)
 
 
@@ -141,9 +158,34 @@ def clip_rate(info: VideoInfo, fps: float | None) -> Fraction:
     return info.rate if fps is None else Fraction(fps).limit_denominator(1001)
 
 
-def _frames(video: Path, info: VideoInfo, rate: Fraction, params: Params) -> Iterator[NDArray[np.uint8]]:
+def _too_large(info: VideoInfo, params: Params) -> str | None:
+    """Why a video is better not begun: what it would cost is known from its header."""
+    megapixels, hours = info.width * info.height / 1e6, (info.seconds or 0) / 3600
+    if megapixels > params.max_megapixels:
+        return (
+            f"{info.width}x{info.height} are {megapixels:.1f} megapixels, max_megapixels is {params.max_megapixels:g}"
+        )
+    return f"{hours:.1f} hours, max_hours is {params.max_hours:g}" if hours > params.max_hours else None
+
+
+def _deinterlace(info: VideoInfo, params: Params) -> Deinterlace:
+    """What is done to this video, by `crop` too. Where only the stream speaks of fields, no frame can be told apart."""
+    if params.deinterlace != "flagged":
+        return params.deinterlace
+    return "never" if info.fields is None else "flagged" if info.fields == "frame" else "always"
+
+
+def _frames(
+    video: Path, info: VideoInfo, rate: Fraction, deinterlace: Deinterlace, params: Params
+) -> Iterator[NDArray[np.uint8]]:
     height = params.height_px if info.height > params.height_px else None  # never enlarged: it only costs time
-    spec = ReadSpec(rate=rate, height=height, pixel_format="bgr24", tolerate_damage=params.tolerate_damage)
+    spec = ReadSpec(
+        rate=rate,
+        height=height,
+        pixel_format="bgr24",
+        tolerate_damage=params.tolerate_damage,
+        deinterlace=deinterlace,
+    )
     for chunk in read_chunks(video, spec):
         yield from chunk
 

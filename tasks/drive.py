@@ -1,15 +1,18 @@
 """Drives chains of jobs through a pool: skips what is recorded, follows up on what is made, loses nothing."""
 
+import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from reenactory.infra.index import Entry, RecordIndex
+from reenactory.infra.entries import Entry
+from reenactory.infra.index import RecordIndex
 from reenactory.infra.pool import Pool, WorkerCrashError
 from reenactory.infra.progress import Tally
 from reenactory.infra.records import Record
-from reenactory.infra.store import Store
+from reenactory.infra.store import Store, StoreFailed
 from reenactory.models.weights import WeightError, require
 from reenactory.tasks.outcomes import Reason, Rejected
 from reenactory.tasks.rates import seconds_per_frame
@@ -17,6 +20,9 @@ from reenactory.tasks.runner import save
 from reenactory.tasks.stage import Chain, Job
 
 ATTEMPTS = 2  # of a chain that failed for a reason that is not its data: a store that was away for a moment
+
+STORE_AWAY = 3  # chains in a row that fail for good because of the store: those after them would too, a minute each
+LOOK_AGAIN_S = 10.0  # a chain that waited longer may have been made by another run: one more look before the work
 
 FollowUp = Callable[[Chain, dict[str, Entry]], Iterable[Chain]]
 
@@ -48,6 +54,16 @@ class Ledger:
             self.seconds[stage] += seconds
 
 
+class _Waiting(NamedTuple):
+    """A chain and what of it is to be done."""
+
+    chain: Chain
+    missing: Chain
+    units: float
+    looked: float  # when
+    attempt: int = 1
+
+
 @dataclass
 class Drive:
     """One pass over chains. `follow` gets each finished chain with its entries by key, and may return more chains."""
@@ -60,60 +76,76 @@ class Drive:
     needed_weights: Sequence[str] = ()  # of all that may follow: checked when the first work begins, not before
     ledger: Ledger = field(default_factory=Ledger)
     _checked: bool = False
-    _rates: dict[str, float] = field(default_factory=dict)  # looked up once: it reads every entry of a stage
+    _away: int = 0  # chains in a row
+    _rates: dict[str, float] = field(default_factory=dict)  # as this drive began
 
     def run(self, chains: Iterable[Chain]) -> Ledger:
-        queue: deque[tuple[Chain, float, int]] = deque()  # chain, its units, attempt
-        running: dict[Future[list[Record]], tuple[Chain, float, int]] = {}
+        queue: deque[_Waiting] = deque()
+        running: dict[Future[list[Record]], _Waiting] = {}
         for chain in chains:
             queue.extend(self._unfinished(chain))
         while queue or running:
             while queue and len(running) < self.pool.slots:
-                chain, units, attempt = queue.popleft()
-                missing = self._missing(chain)
+                next_one = queue.popleft()
+                missing = self._still_missing(next_one)
                 if not missing:  # another chain made the same in the meantime
-                    self.tally.expect(-units)
-                    queue.extendleft(self._unfinished(chain))
+                    self.tally.expect(-next_one.units)
+                    queue.extendleft(self._unfinished(next_one.chain))
                     continue
                 self._check_weights(missing)
-                self.tally.begin(chain[0].label, units)
-                running[self.pool.submit(missing)] = (chain, units, attempt)
+                self.tally.begin(next_one.chain[0].label, next_one.units)
+                running[self.pool.submit(missing)] = next_one
             done, _ = wait(running, return_when=FIRST_COMPLETED) if running else (set(), None)
             for future in done:
-                chain, units, attempt = running.pop(future)
-                self.tally.end(chain[0].label, units)
-                made = self._collect(future, chain, attempt)
+                ended = running.pop(future)
+                self.tally.end(ended.chain[0].label, ended.units)
+                made = self._collect(future, ended.chain, ended.attempt)
                 if made is not None:
-                    for more in self._finish(chain, made):
+                    for more in self._finish(ended.chain, self._entries(ended.chain), made):
                         queue.extendleft(self._unfinished(more))
-                elif attempt < ATTEMPTS:
-                    self.tally.expect(units)
-                    queue.append((chain, units, attempt + 1))
+                elif ended.attempt < ATTEMPTS:
+                    self.tally.expect(ended.units)
+                    queue.append(ended._replace(attempt=ended.attempt + 1))
         return self.ledger
 
-    def _unfinished(self, chain: Chain) -> Iterator[tuple[Chain, float, int]]:
+    def _unfinished(self, chain: Chain) -> Iterator[_Waiting]:
         """The chain if something of it is missing; else what follows from it, as far as that is missing."""
         pending = [chain]
         while pending:
             chain = pending.pop()
-            missing = self._missing(chain)
+            missing, entries = self._look(chain)
             if missing:
                 units = self._units(missing)
                 self.tally.expect(units)
-                yield chain, units, 1
+                yield _Waiting(chain, missing, units, time.monotonic())
             else:
-                pending += self._finish(chain)
+                pending += self._finish(chain, entries)
 
-    def _missing(self, chain: Chain) -> Chain:
-        """The jobs still to do, cut down to their missing keys; nothing after a job whose keys are all rejected."""
+    def _still_missing(self, waiting: _Waiting) -> Chain:
+        """Not each time asked of the store: for a bucket, a look is a round trip."""
+        made_since = any(self.index.made(job.stage, key) for job in waiting.missing for key in job.keys)
+        waited = time.monotonic() - waiting.looked > LOOK_AGAIN_S
+        return self._look(waiting.chain)[0] if made_since or waited or waiting.attempt > 1 else waiting.missing
+
+    def _look(self, chain: Chain) -> tuple[Chain, dict[str, Entry]]:
+        """The jobs still to do, cut down to their missing keys, and the entries of the others.
+
+        Nothing after a job whose keys are all rejected is to do.
+        """
         missing: list[Job] = []
+        entries: dict[str, Entry] = {}
         for job in chain:
-            entries = [self.index.get(job.stage, key) for key in job.keys]
-            if any(entry is None for entry in entries):
-                missing.append(job.only(lambda key, job=job: self.index.get(job.stage, key) is None))  # type: ignore[misc]
-            elif all(entry is not None and entry.outcome == "rejected" for entry in entries):
+            found = self._entries((job,))
+            entries |= found
+            if len(found) < len(job.keys):
+                missing.append(job.only(lambda key, found=found: key not in found) if found else job)  # type: ignore[misc]
+            elif all(entry.outcome == "rejected" for entry in found.values()):
                 break
-        return tuple(missing)
+        return tuple(missing), entries
+
+    def _entries(self, chain: Chain) -> dict[str, Entry]:
+        looked_up = ((key, self.index.get(job.stage, key)) for job in chain for key in job.keys)
+        return {key: entry for key, entry in looked_up if entry is not None}
 
     def _check_weights(self, missing: Chain) -> None:
         if not self._checked:
@@ -133,6 +165,7 @@ class Drive:
 
         Raises:
             WeightError: a file that the stage needs is not on this machine; no other item could be worked on either.
+            StoreFailed: several items in a row failed because of the store.
         """
         error = future.exception()
         if isinstance(error, WeightError):
@@ -141,8 +174,12 @@ class Drive:
             return self._quarantine(chain, str(error))
         if error is not None:
             if attempt >= ATTEMPTS:
+                self._away = self._away + 1 if isinstance(error, StoreFailed) else 0
+                if self._away >= STORE_AWAY:
+                    raise error
                 self.ledger.failures.append(Failure(chain[0].label, f"{type(error).__name__}: {error}"))
             return None
+        self._away = 0
         for record in future.result():
             self._count(record)
         return {record.key for record in future.result()}
@@ -156,20 +193,14 @@ class Drive:
 
     def _quarantine(self, chain: Chain, message: str) -> set[str]:
         """The first job of the chain without a record is the one that was running when the workers died."""
-        guilty = self._missing(chain)[:1]
+        guilty = self._look(chain)[0][:1]
         for job in guilty:
             for index in range(len(job.keys)):
                 self._count(save(self.store, job, index, Rejected(Reason.WORKER_CRASH, message), 0.0))
         return {key for job in guilty for key in job.keys}
 
-    def _finish(self, chain: Chain, made: Set[str] = frozenset()) -> Iterable[Chain]:
-        entries: dict[str, Entry] = {}
+    def _finish(self, chain: Chain, entries: dict[str, Entry], made: Set[str] = frozenset()) -> Iterable[Chain]:
         for job in chain:
-            for key in job.keys:
-                entry = self.index.get(job.stage, key)
-                if entry is None:
-                    continue
-                entries[key] = entry
-                self.ledger.cached[job.stage] += key not in made
+            self.ledger.cached[job.stage] += sum(key in entries and key not in made for key in job.keys)
         self.tally.count("finished")
         return self.follow(chain, entries)

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     NO_VIDEO_STREAM = "NO_VIDEO_STREAM"
     DECODE_ERROR = "DECODE_ERROR"
     DECODE_TIMEOUT = "DECODE_TIMEOUT"
+    TOO_LARGE = "TOO_LARGE"
     NO_FACE = "NO_FACE"
     TOO_SHORT = "TOO_SHORT"
     TOO_SMALL = "TOO_SMALL"
@@ -38,6 +39,7 @@ MEANING: dict[Reason, str] = {
     Reason.NO_VIDEO_STREAM: "Nothing in the file is video (audio only, or a picture).",
     Reason.DECODE_ERROR: "The file is damaged or cut off: fewer frames decode than it says, or the decoder complains.",
     Reason.DECODE_TIMEOUT: "The decoder stood still for too long and was killed.",
+    Reason.TOO_LARGE: "The video has more pixels or hours than detect.max_megapixels or detect.max_hours allow.",
     Reason.NO_FACE: "No face was found in any frame.",
     Reason.TOO_SHORT: "The longest face track has fewer frames than track.min_frames.",
     Reason.TOO_SMALL: "The face track's box is smaller than track.min_side_px.",

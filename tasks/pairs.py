@@ -1,6 +1,7 @@
 """pairs: which source frame is driven by which clip. A file, so that anybody can re-run a table."""
 
 import random
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ SCHEMA = pa.schema(
         ("seed", pa.int64()),
     ]
 )
+PAIR_ID = re.compile(r"[^\s./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,149}")
 DATASET = b"dataset"  # in the file's metadata: which clips table the names belong to
 
 
@@ -173,6 +175,12 @@ def read_pairs(path: Path) -> tuple[list[Pair], str | None]:
     unknown = {row["protocol"] for row in rows} - {"self", "cross"}
     if unknown:
         raise WrongUseError(f"{path}: protocols are self and cross, not {', '.join(sorted(map(str, unknown)))}")
+    unsafe = sorted(repr(row["pair_id"]) for row in rows if not PAIR_ID.fullmatch(str(row["pair_id"])))
+    if unsafe:
+        raise WrongUseError(
+            f"{path}: pair ids become file names; no slash, control character or leading dot, at most "
+            f"150 characters; not so: {unsafe[0][:200]}"
+        )
     return [Pair(**row) for row in rows], dataset.decode() if dataset else None
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from reenactory.infra.entries import Entry
 from reenactory.infra.index import RecordIndex
 from reenactory.infra.sources import Source
 from reenactory.tasks.preprocess import Preprocessing, estimated_frames
@@ -39,10 +40,11 @@ class Plan:
 
 def plan_videos(jobs: Preprocessing, sources: Iterable[Source], index: RecordIndex, workers: int) -> Plan:
     """Follow the records as far as they go; beyond them, one clip as long as its video is assumed."""
-    sources = [source for source in sources if jobs.wants(source)]
-    made = Plan(len(sources), workers)
+    made = Plan(0, workers)
     for source in sources:
-        _count_video(made, jobs, source, index)
+        if jobs.wants(source):
+            made.videos += 1
+            _count_video(made, jobs, source, index)
     for stage in STAGES:
         rate = measured_seconds_per_frame(index, stage)
         made.measured[stage] = rate is not None
@@ -57,8 +59,8 @@ def _count_video(made: Plan, jobs: Preprocessing, source: Source, index: RecordI
     chains = [jobs.video_chain(source)]
     while chains:
         chain = chains.pop()
-        if not _count(made, chain, index):
-            entries = {key: entry for job in chain for key in job.keys if (entry := index.get(job.stage, key))}
+        missing, entries = _count(made, chain, index)
+        if not missing:
             chains += jobs.follow_up(source, chain, entries)
         elif chain[0].stage == "detect":
             _guess(made, ("crop", "matte", "face3d"), estimated_frames(source))
@@ -66,19 +68,22 @@ def _count_video(made: Plan, jobs: Preprocessing, source: Source, index: RecordI
             _guess(made, ("matte", "face3d"), chain[0].frames)
 
 
-def _count(made: Plan, chain: Chain, index: RecordIndex) -> int:
-    """Counts a chain's artefacts; returns how many have to be computed (those after a rejection never are)."""
-    missing = 0
+def _count(made: Plan, chain: Chain, index: RecordIndex) -> tuple[int, dict[str, Entry]]:
+    """Counts a chain's artefacts; returns how many have to be computed (those after a rejection never are), and what
+    is known of the others."""
+    missing, known = 0, dict[str, Entry]()
     for job in chain:
-        entries = [index.get(job.stage, key) for key in job.keys]
-        absent = sum(entry is None for entry in entries)
-        made.cached[job.stage] += len(entries) - absent
+        looked_up = ((key, index.told(job.stage, key)) for key in job.keys)
+        found = {key: entry for key, entry in looked_up if entry is not None}
+        absent = len(job.keys) - len(found)
+        made.cached[job.stage] += len(found)
         made.to_compute[job.stage] += absent
-        made.frames[job.stage] += job.frames * absent // max(1, len(entries))
+        made.frames[job.stage] += job.frames * absent // max(1, len(job.keys))
         missing += absent
-        if not absent and all(entry is not None and entry.outcome == "rejected" for entry in entries):
+        known |= found
+        if not absent and all(entry.outcome == "rejected" for entry in found.values()):
             break
-    return missing
+    return missing, known
 
 
 def _guess(made: Plan, stages: tuple[str, ...], frames: int) -> None:

@@ -1,12 +1,14 @@
 """The preprocessing of a dataset as jobs: which stages a video goes through, and the rows that come of it."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import cast
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from reenactory.infra.index import Entry, RecordIndex
+from reenactory.infra.entries import Entry
+from reenactory.infra.index import RecordIndex
 from reenactory.infra.keys import canonical_json, digest
 from reenactory.infra.sources import Source
 from reenactory.tasks.crop import Params as CropParams
@@ -20,6 +22,8 @@ from reenactory.tasks.track import Params as TrackParams
 from reenactory.tasks.track import clips_of, missed_of
 
 BYTES_PER_FRAME = 4000  # of h264 at 360p to 720p, for shard sizes and estimates before a file was opened
+
+RECENT_VIDEOS = 512  # two shards: those whose chains may be asked for again
 
 MATTE_COLUMNS = ("alpha_mean", "alpha_change", "alpha_soft_max", "alpha_face_min", "matte_flag")
 
@@ -56,7 +60,14 @@ class Preprocessing:
         return self.metadata is None or source.video_id in self.metadata
 
     def video_chain(self, source: Source) -> Chain:
-        """detect, then track."""
+        """detect, then track. Asked for several times per video, and its keys are dear."""
+        return self._video_chains(source)
+
+    @cached_property
+    def _video_chains(self) -> Callable[[Source], Chain]:
+        return lru_cache(RECENT_VIDEOS)(self._video_chain)
+
+    def _video_chain(self, source: Source) -> Chain:
         frames = estimated_frames(source)
         finding = Job(
             "detect",
@@ -87,7 +98,7 @@ class Preprocessing:
             (tracked.key, f"{clip['start_frame']}+{clip['frame_count']}", canonical_json(clip["box_ltrb"]))
             for clip in clips
         )
-        rate = {"fps_num": found.facts["fps_num"], "fps_den": found.facts["fps_den"]}
+        read_as = {name: found.facts[name] for name in ("fps_num", "fps_den", "deinterlace")}
         frames = sum(int(cast(int, clip["frame_count"])) for clip in clips)
         inputs = {"video": SourceRef(source.uri)}
         return (
@@ -98,7 +109,7 @@ class Preprocessing:
                 source.video_id,
                 frames,
                 inputs,
-                cast(dict[str, object], rate),
+                cast(dict[str, object], read_as),
                 clips,
             ),
         )

@@ -18,9 +18,8 @@ TYPICAL_SECONDS_PER_FRAME = {
 
 def measured_seconds_per_frame(index: RecordIndex, stage: str) -> float | None:
     """Total seconds over total frames of the stage's records in this store; None where there are none."""
-    entries = [entry for entry in index.entries(stage) if entry.outcome == "done"]
-    frames = sum(entry.frames for entry in entries)
-    return sum(entry.seconds for entry in entries) / frames if frames else None
+    frames, seconds = index.work(stage)
+    return seconds / frames if frames else None
 
 
 def seconds_per_frame(index: RecordIndex, stage: str) -> float:

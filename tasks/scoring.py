@@ -1,7 +1,7 @@
 """Scoring as jobs: what has to be known of source, driver and render before a pair can be scored."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reenactory.infra.sources import Source
 from reenactory.tasks.adopt import Params as AdoptParams
@@ -29,6 +29,7 @@ class Scoring:
     """Score jobs over one clips table."""
 
     clips: Mapping[str, ClipRow]
+    params: ScoreParams = field(default_factory=ScoreParams)
 
     def real_chains(self, pairs: Sequence[Pair]) -> Iterator[Chain]:
         """Features of the real frames, each span once however many renders it is compared with."""
@@ -74,35 +75,30 @@ class Scoring:
 
     def _score(self, rendered: Rendered, label: str, face_key: str, features_key: str) -> Job:
         pair = rendered.pair
-        driving, span = self.clips[pair.driving_clip], (pair.driving_start, pair.driving_count)
+        source, driving = self.clips[pair.source_clip], self.clips[pair.driving_clip]
+        still, span = (pair.source_frame, 1), (pair.driving_start, pair.driving_count)
         driving_key = self.driving_features(pair)
-        source_key = self._real_features(pair.source_clip, pair.source_frame, 1).keys[0]
-        crop_key, face3d_key = str(driving["crop_key"]), str(driving["face3d_key"])
-        upstream = (
-            rendered.key,
-            face_key,
-            features_key,
-            crop_key,
-            face3d_key,
-            driving_key,
-            source_key,
-            pair.protocol,
-            f"{span[0]}+{span[1]}",
-        )
+        source_key = self._real_features(pair.source_clip, *still).keys[0]
         inputs = {
             "rendered": ArtefactRef(rendered.stage, rendered.key, "frames.mp4"),
             "valid": ArtefactRef(rendered.stage, rendered.key, "valid.npy"),
             "rendered_face": ArtefactRef("face3d", face_key, "coefficients.parquet"),
             "rendered_embedding": ArtefactRef("features", features_key, "embedding.npy"),
             "rendered_inception": ArtefactRef("features", features_key, "inception.npy"),
-            "driving": ArtefactRef("crop", crop_key, "clip.mp4", *span),
-            "driving_face": ArtefactRef("face3d", face3d_key, "coefficients.parquet", *span),
+            "driving": _of_clip(driving, "crop", "clip.mp4", span),
+            "driving_alpha": _of_clip(driving, "matte", "alpha.mkv", span),
+            "driving_face": _of_clip(driving, "face3d", "coefficients.parquet", span),
             "driving_embedding": ArtefactRef("features", driving_key, "embedding.npy"),
             "driving_inception": ArtefactRef("features", driving_key, "inception.npy"),
+            "source_frame": _of_clip(source, "crop", "clip.mp4", still),
+            "source_alpha": _of_clip(source, "matte", "alpha.mkv", still),
+            "source_face": _of_clip(source, "face3d", "coefficients.parquet", still),
             "source_embedding": ArtefactRef("features", source_key, "embedding.npy"),
         }
+        spans = (pair.protocol, f"{still[0]}+{still[1]}", f"{span[0]}+{span[1]}")
+        upstream = (*(ref.key for ref in inputs.values()), *spans)
         fields: dict[str, object] = {"protocol": pair.protocol, "driving_start": pair.driving_start}
-        return Job("score", ScoreParams(), (upstream,), label, pair.driving_count, dict(inputs), fields)
+        return Job("score", self.params, (upstream,), label, pair.driving_count, dict(inputs), fields)
 
     def _real_features(self, clip_id: str, start: int, count: int) -> Job:
         clip = self.clips[clip_id]
@@ -114,3 +110,7 @@ class Scoring:
         upstream = ((crop_key, face_key, f"{start}+{count}"),)
         label = f"real frames {start}+{count} of {clip_id}"
         return Job("features", FeaturesParams(), upstream, label, count, dict(inputs))
+
+
+def _of_clip(clip: ClipRow, stage: str, name: str, span: tuple[int, int]) -> ArtefactRef:
+    return ArtefactRef(stage, str(clip[f"{stage}_key"]), name, *span)

@@ -4,6 +4,7 @@ Stage modules are imported by name when they are needed, and import their networ
 clips needs neither torch nor mediapipe.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -52,7 +53,8 @@ class Stage(Protocol):
 def get_stage(name: str) -> Stage:
     if name not in STAGES:
         raise ValueError(f"unknown stage {name!r}; stages are {', '.join(STAGES)}")
-    return cast(Stage, import_module(f"reenactory.tasks.{name}"))
+    full = f"reenactory.tasks.{name}"
+    return cast(Stage, sys.modules.get(full) or import_module(full))  # import_module costs 5 us, and a key asks twice
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,7 +121,8 @@ def _await_bucket(process: "subprocess.Popen[bytes]", server: S3Server, log: Pat
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the S3 server did not start:\n{log.read_text(errors='replace')[-2000:]}")
         time.sleep(0.1)
-    client.create_bucket(Bucket=server.bucket)
+    with suppress(client.exceptions.BucketAlreadyExists, client.exceptions.BucketAlreadyOwnedByYou):
+        client.create_bucket(Bucket=server.bucket)
 
 
 def _answers(endpoint: str) -> bool:

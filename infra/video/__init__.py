@@ -1,15 +1,18 @@
 """The one place that touches video files: look at, decode, cut and write them."""
 
-from reenactory.infra.video.cut import ClipCodec, CropSpan, cut_clips
+from reenactory.infra.video.cut import cut_clips
+from reenactory.infra.video.cut_graph import ClipCodec, CropSpan
 from reenactory.infra.video.decode import Frames, PixelFormat, ReadSpec, read_chunks, read_frames
 from reenactory.infra.video.encode import VideoCodec, write_video
 from reenactory.infra.video.faults import FaultCode, VideoFault
+from reenactory.infra.video.incoming import Deinterlace
 from reenactory.infra.video.probe import VideoInfo, probe
 from reenactory.infra.video.random_access import read_frames_at
 
 __all__ = [
     "ClipCodec",
     "CropSpan",
+    "Deinterlace",
     "FaultCode",
     "Frames",
     "PixelFormat",

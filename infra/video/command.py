@@ -43,8 +43,11 @@ def ffmpeg_executable() -> str:
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
-def open_input(path: Path, threads: int) -> "ffmpeg.nodes.Stream":
-    """The input node of a graph; an absolute path is never taken for an option or a protocol (`-y`, `pipe:0`)."""
+def open_input(path: Path, threads: int, **options: object) -> "ffmpeg.nodes.Stream":
+    """The input node of a graph; an absolute path is never taken for an option or a protocol (`-y`, `pipe:0`).
+
+    `options` are further ones of ffmpeg, None for those without a value.
+    """
     return ffmpeg.input(
         str(path.absolute()),
         protocol_whitelist=PROTOCOLS,
@@ -52,6 +55,7 @@ def open_input(path: Path, threads: int) -> "ffmpeg.nodes.Stream":
         threads=threads,
         max_error_rate=1,  # errors are counted by us
         reinit_filter=0,  # a stream that changes size midway would start the graph, and frame numbers, anew
+        **options,
     )
 
 

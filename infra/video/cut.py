@@ -1,45 +1,23 @@
 """Clips out of a video: many spans and boxes in one decode."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
 
 import av
-import ffmpeg
 
-from reenactory.infra.video import command
-from reenactory.infra.video.colour import to_bt709, to_rgb
-from reenactory.infra.video.decode import at_rate
-from reenactory.infra.video.encode import REPRODUCIBLE
+from reenactory.infra.video.cut_graph import ClipCodec, CropSpan, Cut, graph
 from reenactory.infra.video.faults import FaultCode, VideoFault
+from reenactory.infra.video.incoming import Deinterlace
 from reenactory.infra.video.probe import VideoInfo, probe
 from reenactory.infra.video.process import FfmpegProcess
 
-ClipCodec = Literal["h264", "ffv1", "png"]
-
 _PULSE_BYTES = 4
-# The muxer, the pixels and the encoder's options of the lossless ones. Plain mp4 has no name for ffv1; its elder
-# brother QuickTime has, and every reader of the one reads the other.
-_LOSSLESS: dict[str, tuple[str, str, dict[str, str | int]]] = {
-    "ffv1": ("mov", "bgr0", {"c:v": "ffv1", "level": 3, "g": 1, "slices": 4, "slicecrc": 1}),
-    "png": ("mp4", "rgb24", {"c:v": "png"}),
-}
-
-
-@dataclass(frozen=True)
-class CropSpan:
-    """One clip: frames numbered at the rate of the cut, a box in displayed source pixels, the square it becomes."""
-
-    start_frame: int
-    frame_count: int
-    left: int
-    top: int
-    width: int
-    height: int
-    out_size: int
-    path: Path
+# ffmpeg keeps every encoder until its end, 21 MB for each clip of 256x256: 7 GB for four hours of one face. Where it
+# can jump, the next few clips cost no decode from the beginning; elsewhere fewer passes are worth the memory.
+_CLIPS_AT_ONCE, _CLIPS_AT_ONCE_WITHOUT_JUMP = 8, 32
+_JUMP_AFTER_S = 10.0  # nearer to the beginning nothing is gained
+_BEFORE_CLIP_S = 3.0  # decoders of sound need what came before (an mp3 frame uses up to ten earlier ones)
 
 
 def cut_clips(
@@ -50,13 +28,15 @@ def cut_clips(
     threads: int = 1,
     stall_s: float = 60.0,
     codec: ClipCodec = "h264",
+    deinterlace: Deinterlace = "never",
 ) -> None:
-    """Write every span as an mp4 (h264 yuv420p BT.709, aac when the source has sound) in one pass over `source`.
+    """Write every span as an mp4 (h264 yuv420p BT.709, aac when the source has sound); a few neighbours per decode.
 
     `ffv1` and `png` keep the scaled picture as RGB without loss, and take no `crf`.
 
-    Frame k of the source is frame k of `read_chunks(source, ReadSpec(rate=rate))`. The bytes of a clip do not depend on
-    the other spans of the call, nor on `threads` (of the decoder). All files appear, or none.
+    Frame k of the source is frame k of `read_chunks(source, ReadSpec(rate=rate, deinterlace=deinterlace))`. The bytes
+    of a clip do not depend on the other spans of the call, nor on `threads` (of the decoder). All files appear, or
+    none. Memory depends neither on the length of the video nor on the number of spans.
     Raises `VideoFault` as `read_chunks` does, also when a span passes the end of the video; ValueError for a box that
     leaves the frame or an unfit span.
     """
@@ -65,15 +45,15 @@ def cut_clips(
     info = probe(source, stall_s)
     for span in spans:
         _check_span(span, info)
-    partials = [span.path.with_name(f".{span.path.name}.part") for span in spans]
+    cut = Cut(source, info, rate, deinterlace, codec, crf, threads)
+    partials = {span.path: span.path.with_name(f".{span.path.name}.part") for span in spans}
     try:
-        _run(source, info, rate, spans, partials, codec, crf, threads, stall_s)
-        for span, partial in zip(spans, partials, strict=True):
-            _check_clip(span, partial)
-        for span, partial in zip(spans, partials, strict=True):
-            partial.replace(span.path)
+        for batch in _batches(spans, info):
+            _write(cut, batch, [partials[span.path] for span in batch], stall_s)
+        for path, partial in partials.items():
+            partial.replace(path)
     finally:
-        for partial in partials:
+        for partial in partials.values():
             partial.unlink(missing_ok=True)
 
 
@@ -86,110 +66,50 @@ def _check_span(span: CropSpan, info: VideoInfo) -> None:
         raise ValueError(f"cut_clips: frames must be positive and out_size even, got {span}")
 
 
-def _run(
-    source: Path,
-    info: VideoInfo,
-    rate: Fraction,
-    spans: Sequence[CropSpan],
-    partials: Sequence[Path],
-    codec: ClipCodec,
-    crf: int,
-    threads: int,
-    stall_s: float,
-) -> None:
-    needed = max(span.start_frame + span.frame_count for span in spans)
-    graph = _graph(source, info, rate, spans, partials, codec, crf, threads)
-    with FfmpegProcess(command.compile_command(graph), stall_s) as process:
-        process.messages.ignored_tag = info.audio_codec
+def _batches(spans: Sequence[CropSpan], info: VideoInfo) -> Iterator[list[CropSpan]]:
+    """Neighbours in time, few enough for the memory."""
+    at_once = _CLIPS_AT_ONCE_WITHOUT_JUMP if info.first_pts is None else _CLIPS_AT_ONCE
+    ordered = sorted(spans, key=lambda span: span.start_frame)
+    for first in range(0, len(ordered), at_once):
+        yield ordered[first : first + at_once]
+
+
+def _write(cut: Cut, spans: Sequence[CropSpan], partials: Sequence[Path], stall_s: float) -> None:
+    start_s = float(cut.info.start_s + min(span.start_frame for span in spans) / cut.rate)
+    if cut.info.first_pts is not None and start_s > _JUMP_AFTER_S:
+        try:
+            _run(cut, spans, partials, start_s - _BEFORE_CLIP_S, stall_s)
+            return
+        except VideoFault as fault:
+            if fault.code is FaultCode.DECODE_TIMEOUT:
+                raise
+            # A file whose index promises more than it keeps: read from its beginning, as others are.
+    _run(cut, spans, partials, None, stall_s)
+
+
+def _run(cut: Cut, spans: Sequence[CropSpan], partials: Sequence[Path], seek_s: float | None, stall_s: float) -> None:
+    needed = max(span.end_frame for span in spans)
+    with FfmpegProcess(graph(cut, spans, partials, seek_s), stall_s) as process:
+        process.messages.ignored_tag = cut.info.audio_codec
         pulse = memoryview(bytearray(_PULSE_BYTES))
         decoded = 0
         while process.read_into(pulse) == _PULSE_BYTES:
             decoded += 1
         exit_code = process.finish()
     messages = process.messages
-    if exit_code or messages.count or decoded < needed:
+    if exit_code or messages.count or (seek_s is None and decoded < needed):
         first = f"; first: {messages.first[0]}" if messages.first else ""
         raise VideoFault(
             FaultCode.DECODE_ERROR,
             f"decoded {decoded} of {needed} frames for {len(spans)} clips; exit code {exit_code}; "
             f"{messages.count} decoder messages{first}",
         )
-
-
-def _graph(
-    source: Path,
-    info: VideoInfo,
-    rate: Fraction,
-    spans: Sequence[CropSpan],
-    partials: Sequence[Path],
-    codec: ClipCodec,
-    crf: int,
-    threads: int,
-) -> "ffmpeg.nodes.OutputStream":
-    """One decode, split to every clip and to the pulse: four bytes a frame on stdout, by which a stall is noticed."""
-    opened = command.open_input(source, threads)
-    # The pixel format is pinned before the split: else one odd box makes ffmpeg convert the frames of every clip.
-    sized = at_rate(opened[str(info.stream_index)], rate).filter("scale", info.width, info.height)
-    frames = sized.filter("format", info.pixel_format).filter_multi_output("split", len(spans) + 1)
-    sound = (
-        None if info.audio_index is None else opened[str(info.audio_index)].filter_multi_output("asplit", len(spans))
-    )
-    needed = max(span.start_frame + span.frame_count for span in spans)
-    pulse = frames[len(spans)].filter("trim", end_frame=needed).filter("scale", 2, 2, flags="neighbor")
-    outputs = [
-        ffmpeg.output(
-            pulse.filter("format", "gray"), "pipe:1", format="rawvideo", fps_mode="passthrough", flush_packets=1
-        )
-    ]
-    for number, (span, partial) in enumerate(zip(spans, partials, strict=True)):
-        streams = [_picture(frames[number], span, rate, codec)]
-        if sound is not None:
-            streams.append(_sound(sound[number], span, rate, info.start_s))
-        outputs.append(ffmpeg.output(*streams, str(partial.absolute()), **_encoding(codec, crf, sound is not None)))
-    return ffmpeg.merge_outputs(*outputs)
-
-
-def _picture(frames: "ffmpeg.nodes.Stream", span: CropSpan, rate: Fraction, codec: ClipCodec) -> "ffmpeg.nodes.Stream":
-    frames = frames.filter("trim", start_frame=span.start_frame, end_frame=span.start_frame + span.frame_count)
-    frames = frames.filter("setpts", f"N*{rate.denominator}/({rate.numerator}*TB)")
-    boxed, side = _box(frames, span), span.out_size
-    return to_bt709(boxed, side, side) if codec == "h264" else to_rgb(boxed, side, side, _LOSSLESS[codec][1])
-
-
-def _box(frames: "ffmpeg.nodes.Stream", span: CropSpan) -> "ffmpeg.nodes.Stream":
-    """Crop; a box at odd pixels goes through yuv444p, else its chroma planes would sit half a chroma pixel off."""
-    if not any(side % 2 for side in (span.left, span.top, span.width, span.height)):
-        return frames.filter("crop", span.width, span.height, span.left, span.top, exact=1)
-    frames = frames.filter("format", "yuv444p")
-    return frames.filter("crop", span.width, span.height, span.left, span.top, exact=1)
-
-
-def _sound(
-    sound: "ffmpeg.nodes.Stream", span: CropSpan, rate: Fraction, video_start: Fraction
-) -> "ffmpeg.nodes.Stream":
-    """The sound of the same time span, silence where it has none, so that it begins with the picture."""
-    start = float(video_start + span.start_frame / rate)
-    end = float(video_start + (span.start_frame + span.frame_count) / rate)
-    sound = sound.filter("atrim", start=f"{start:.6f}", end=f"{end:.6f}")
-    sound = sound.filter("asetpts", f"PTS-{start:.6f}/TB")
-    sound = sound.filter("aresample", **{"async": 1, "first_pts": 0}).filter("apad", whole_dur=f"{end - start:.6f}")
-    return sound.filter("aformat", channel_layouts="mono|stereo")
-
-
-def _encoding(codec: ClipCodec, crf: int, with_sound: bool) -> dict[str, str | int]:
-    # One encoder thread always: x264 writes other bytes with another number of threads.
-    muxer = "mp4" if codec == "h264" else _LOSSLESS[codec][0]
-    options: dict[str, str | int] = {"c:v": "libx264", "preset": "medium", "crf": crf}
-    if codec != "h264":
-        options = _LOSSLESS[codec][2]
-    if with_sound:
-        options = options | {"c:a": "aac", "b:a": "128k"}
-    common: dict[str, str | int] = {"threads": 1, "format": muxer, "movflags": "+faststart", "fps_mode": "passthrough"}
-    return options | common | REPRODUCIBLE
+    for span, partial in zip(spans, partials, strict=True):
+        _check_clip(span, partial)
 
 
 def _check_clip(span: CropSpan, partial: Path) -> None:
     with av.open(str(partial)) as container:
-        written = container.streams.video[0].frames
+        written = sum(stream.frames for stream in container.streams.video)  # no stream where no frame came
     if written != span.frame_count:
         raise VideoFault(FaultCode.DECODE_ERROR, f"clip {span.path.name} got {written} of {span.frame_count} frames")

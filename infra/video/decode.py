@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from reenactory.infra.video import command
 from reenactory.infra.video.faults import FaultCode, VideoFault
+from reenactory.infra.video.incoming import Deinterlace, at_rate
 from reenactory.infra.video.probe import VideoInfo, probe
 from reenactory.infra.video.process import FfmpegProcess, Messages
 
@@ -28,7 +29,8 @@ class ReadSpec:
 
     `rate`: resample to this constant rate by dropping and repeating frames; None gives them as they come. `height`:
     scale to it, width follows the aspect and is even. `start_frame` and `frame_count` count after resampling.
-    `threads`: decoder threads. `tolerate_damage`: a damaged or cut-off file just ends.
+    `threads`: decoder threads. `tolerate_damage`: a damaged or cut-off file just ends. `deinterlace`: frees
+    frames that are made of two fields of combing.
     """
 
     rate: Fraction | None = None
@@ -38,6 +40,7 @@ class ReadSpec:
     threads: int = 1
     pixel_format: PixelFormat = "rgb24"
     tolerate_damage: bool = False
+    deinterlace: Deinterlace = "never"
 
     def __post_init__(self) -> None:
         wrong = [
@@ -132,18 +135,9 @@ def _frame_shape(info: VideoInfo, spec: ReadSpec) -> tuple[int, ...]:
     return (height, width) if spec.pixel_format == "gray" else (height, width, 3)
 
 
-def at_rate(video: "ffmpeg.nodes.Stream", rate: Fraction | None) -> "ffmpeg.nodes.Stream":
-    """Frames at a constant rate, frame k being what is shown k / rate seconds after the first frame.
-
-    From the first frame on, not from the file's zero: half a frame of audio lead would repeat the first frame.
-    """
-    if rate is None:
-        return video
-    return video.filter("setpts", "PTS-STARTPTS").filter("fps", fps=f"{rate.numerator}/{rate.denominator}")
-
-
 def _command(path: Path, spec: ReadSpec, info: VideoInfo, shape: tuple[int, ...]) -> list[str]:
-    video = at_rate(command.open_input(path, spec.threads)[str(info.stream_index)], spec.rate)
+    opened = command.open_input(path, spec.threads)[str(info.stream_index)]
+    video = at_rate(opened, spec.rate, spec.deinterlace)
     if spec.start_frame or spec.frame_count is not None:
         end = {} if spec.frame_count is None else {"end_frame": spec.start_frame + spec.frame_count}
         video = video.filter("trim", start_frame=spec.start_frame, **end)

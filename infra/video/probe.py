@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import Literal
 
 import av
 import av.error
@@ -21,6 +22,8 @@ _SLOWEST, _FASTEST = Fraction(1), Fraction(240)
 _PACKETS_TO_FIRST_FRAME = 250
 _UNEVEN_SHARE = 0.02  # of the frame intervals; one odd interval at a cut does not make a file variable
 _MICROSECOND = Fraction(1, 1_000_000)
+_JUMPABLE = "mov,mp4,m4a,3gp,3g2,mj2"
+_TWO_FIELDS = (2, 3, 4, 5)  # tt, bb, tb, bt; 0 is unknown, 1 progressive
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,10 @@ class VideoInfo:
     `rate`: nominal frames per second, the average one of a variable-rate file, within 1..240. `frames`: the container's
     count without those its edit list hides, else seconds * rate, None when unknown. `rotation`: clockwise degrees that
     the stored picture is turned by for display (0, 90, 180, 270). `exact`: `frames` and `seconds` are statements about
-    this video stream, fit for noticing a cut-off file. `start_s`: when the video begins on the file's clock.
+    this video stream, fit for noticing a cut-off file. `start_s`: when the video begins after the file does, which is
+    at `clock_s` on the file's own clock. `first_pts`: time stamp of the first frame, in ticks of the stream; given only
+    where the container's index holds every frame, so that a jump into its middle lands on a known frame (mp4 and its
+    kin). `fields`: what says that frames are made of two fields: the first frame, or only the stream; None: nothing.
     """
 
     width: int
@@ -48,6 +54,9 @@ class VideoInfo:
     audio_index: int | None = None
     audio_codec: str | None = None
     start_s: Fraction = Fraction(0)
+    clock_s: Fraction = Fraction(0)
+    first_pts: int | None = None
+    fields: Literal["frame", "stream"] | None = None
 
 
 def probe(path: Path, timeout_s: float = 20.0) -> VideoInfo:
@@ -65,7 +74,7 @@ def probe(path: Path, timeout_s: float = 20.0) -> VideoInfo:
         # Before decoding: reading on extends the index of a fragmented file.
         frames, index_times = _count(stream), _index_times(stream)
         first, packet_times = _begin(container, stream, 0 if index_times else _PACKETS_TO_FIRST_FRAME)
-        return _describe(container, stream, first, frames, index_times or packet_times)
+        return _describe(container, stream, first, frames, index_times, packet_times)
 
 
 @contextmanager
@@ -145,9 +154,14 @@ def _is_variable(times: list[int], time_base: Fraction) -> bool:
 
 
 def _describe(
-    container: InputContainer, stream: VideoStream, first: VideoFrame, frames: int | None, times: list[int]
+    container: InputContainer,
+    stream: VideoStream,
+    first: VideoFrame,
+    frames: int | None,
+    index_times: list[int],
+    packet_times: list[int],
 ) -> VideoInfo:
-    rate, variable = _rate(stream), _is_variable(times, stream.time_base or _MICROSECOND)
+    rate, variable = _rate(stream), _is_variable(index_times or packet_times, stream.time_base or _MICROSECOND)
     own_seconds = _stream_seconds(stream)
     whole = None if container.duration is None else container.duration * _MICROSECOND
     seconds = own_seconds if own_seconds is not None else whole
@@ -172,7 +186,16 @@ def _describe(
         audio_index=None if audio is None else audio.index,
         audio_codec=None if audio is None else audio.codec_context.name,
         start_s=_start(container, stream),
+        clock_s=(container.start_time or 0) * _MICROSECOND,
+        first_pts=first.pts if index_times and container.format.name in _JUMPABLE else None,
+        fields=_fields(stream, first),
     )
+
+
+def _fields(stream: VideoStream, first: VideoFrame) -> Literal["frame", "stream"] | None:
+    if first.interlaced_frame:
+        return "frame"
+    return "stream" if stream.codec_context.field_order in _TWO_FIELDS else None
 
 
 def _rate(stream: VideoStream) -> Fraction:

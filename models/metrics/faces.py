@@ -43,6 +43,21 @@ def apd_l2_angles(generated: Rows, target: Rows) -> PerFrame:
     return np.asarray(np.linalg.norm(_wrapped(_difference(generated, target, (3,))), axis=1))
 
 
+def apd_l1_pose6(generated: Rows, target: Rows) -> PerFrame:
+    """Pose distance: mean absolute difference of three angles (rad, the short way round) and three translations.
+
+    Args:
+        generated: angles and trans (T, 6), a NaN row where no face was found.
+        target: as ``generated``, of the driving frames.
+
+    Returns:
+        (T,) float64, NaN where either side has no face.
+    """
+    difference = _difference(generated, target, (6,))
+    difference[:, :3] = _wrapped(difference[:, :3])
+    return np.asarray(np.abs(difference).mean(axis=1))
+
+
 def akd(generated: Rows, target: Rows) -> PerFrame:
     """Keypoint distance: mean absolute difference per coordinate of 68 landmarks (FOMM pose evaluation).
 

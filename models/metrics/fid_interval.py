@@ -6,15 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from reenactory.models.metrics.bootstrap import (
-    LEVEL,
-    REPLICATES,
-    Interval,
-    cluster_indices,
-    draw_clusters,
-    percentile_interval,
-)
 from reenactory.models.metrics.frechet import Features, check_features, fid
+from reenactory.models.metrics.means import LEVEL, REPLICATES, Interval, draw_clusters, percentile_interval
 
 
 def fid_interval(
@@ -55,7 +48,8 @@ def fid_interval(
             f"expected n rows each, got {len(real)} real, {len(generated)} generated, {len(clusters)} names"
         )
     value = fid(real, generated)
-    index, people = cluster_indices(np.asarray(clusters, dtype=np.str_))
+    labels, index = np.unique(np.asarray(clusters, dtype=np.str_), return_inverse=True)
+    people = len(labels)
     if people < 2:
         return Interval(value, np.nan, np.nan, len(real), 0, people)
     draws = draw_clusters(people, replicates, seed)  # (R, C)

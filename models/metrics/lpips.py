@@ -1,8 +1,8 @@
-"""LPIPS v0.1 with the AlexNet trunk (Zhang 2018)."""
+"""LPIPS v0.1 with the AlexNet or the VGG-16 trunk (Zhang 2018)."""
 
 import pickle
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -21,17 +21,35 @@ _ALLOWED = {
 }
 _SHIFT = (-0.030, -0.088, -0.188)  # ImageNet mean and deviation for inputs in [-1, 1]
 _SCALE = (0.458, 0.448, 0.450)
-_STRIDE_PADDING = ((4, 2), (1, 2), (1, 1), (1, 1), (1, 1))
-_POOL_BEFORE = (1, 2)
 _EPSILON = 1e-10
 
 
+class _Trunk(NamedTuple):
+    """A network's convolutions, and between which of them it pools or is looked at."""
+
+    name: str  # in the file
+    stride_padding: tuple[tuple[int, int], ...]  # one per convolution
+    pool_before: tuple[int, ...]
+    pool_side: int
+    looked_at: tuple[int, ...]  # convolutions whose ReLU output counts
+
+
+_TRUNKS = (
+    _Trunk("AlexNet_0", ((4, 2), (1, 2), (1, 1), (1, 1), (1, 1)), (1, 2), 3, (0, 1, 2, 3, 4)),
+    _Trunk("VGG16_0", ((1, 1),) * 13, (2, 4, 7, 10), 2, (1, 3, 6, 9, 12)),
+)
+
+
 class Lpips(nn.Module):
-    """Perceptual distance: weighted squared differences of channel-unit AlexNet features.
+    """Perceptual distance: weighted squared differences of channel-unit features of five layers.
 
     Args:
-        path: pickle of numpy arrays with ``AlexNet_0`` (five HWIO convolutions) and ``NetLinLayer_0..4`` (heads).
+        path: pickle of numpy arrays with ``AlexNet_0`` (5) or ``VGG16_0`` (13 HWIO convolutions), and
+            ``NetLinLayer_0..4`` (heads).
         device: where it runs.
+
+    Raises:
+        ValueError: the file has neither network.
     """
 
     shift: Tensor
@@ -41,10 +59,14 @@ class Lpips(nn.Module):
         super().__init__()
         with path.open("rb") as stream:
             weights = load_arrays(stream)
-        trunk = weights["AlexNet_0"]
+        known = [trunk for trunk in _TRUNKS if trunk.name in weights]
+        if not known:
+            raise ValueError(f"{path.name} has {', '.join(weights)}; expected AlexNet_0 or VGG16_0")
+        self.trunk = known[0]
+        layers = weights[self.trunk.name]
         self.convolutions = nn.ModuleList(
-            _convolution(trunk[f"Conv_{index}"]["kernel"], trunk[f"Conv_{index}"]["bias"], stride, padding)
-            for index, (stride, padding) in enumerate(_STRIDE_PADDING)
+            _convolution(layers[f"Conv_{index}"]["kernel"], layers[f"Conv_{index}"]["bias"], stride, padding)
+            for index, (stride, padding) in enumerate(self.trunk.stride_padding)
         )
         self.heads = nn.ParameterList(
             torch.tensor(weights[f"NetLinLayer_{index}"]["Conv_0"]["kernel"]).reshape(-1) for index in range(5)
@@ -96,14 +118,15 @@ class Lpips(nn.Module):
         return images.to(torch.float32) / 127.5 - 1.0
 
     def _features(self, images: Tensor) -> list[Tensor]:
-        """ReLU outputs of the five convolutions."""
+        """ReLU outputs of the five layers that are looked at."""
         x = (images - self.shift) / self.scale
         features = []
         for index, convolution in enumerate(self.convolutions):
-            if index in _POOL_BEFORE:
-                x = F.max_pool2d(x, 3, 2)
+            if index in self.trunk.pool_before:
+                x = F.max_pool2d(x, self.trunk.pool_side, 2)
             x = F.relu(convolution(x))
-            features.append(x)
+            if index in self.trunk.looked_at:
+                features.append(x)
         return features
 
 

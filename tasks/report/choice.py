@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from reenactory.models.metrics.definition import DEFINITIONS
+from reenactory.models.metrics.registry import KNOWN
 from reenactory.tasks.pairs import Pair
 from reenactory.tasks.report.run import FLOOR, RunData
 
@@ -68,7 +68,7 @@ def _rank(data: RunData, protocol: str) -> Ranked:
     names = {pair.pair_id for pair in pairs}
     scored = {metric for _, pair_id, metric in data.mean if pair_id in names}
     metric = next((name for name in RANKING if name in scored), "")
-    sign = -1 if any(entry.name == metric and entry.direction == "higher" for entry in DEFINITIONS) else 1
+    sign = -1 if metric and KNOWN[metric].direction == "higher" else 1
     judged = [name for name in data.renderers if name != FLOOR] or data.renderers
 
     def badness(pair: Pair) -> tuple[bool, float, str]:

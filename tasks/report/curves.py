@@ -7,12 +7,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from reenactory.models.metrics.temporal import mouth_opening
 from reenactory.tasks.face3d import column
 
 WIDTH, HEIGHT = 400.0, 100.0  # of the drawing, in its own units; the page stretches it
 MOST_POINTS = 160  # of a line: more cannot be told apart at the width it is shown
-UPPER_LIP, LOWER_LIP = 62, 66  # inner lips, middle; of the 68 landmarks
-EYE_CORNERS = (36, 45)
 
 Series = NDArray[np.float32]
 
@@ -40,20 +39,14 @@ def yaw(face: pa.Table) -> Series:
     return np.degrees(column(face, "angles")[:, 1])
 
 
-def mouth_opening(face: pa.Table) -> Series:
-    """(T,) gap of the inner lips over the distance of the outer eye corners, NaN where no face was found.
-
-    From landmarks, so that it means the same whatever made the expression coefficients.
-    """
-    points = column(face, "landmarks").reshape(-1, 68, 2)
-    gap = np.linalg.norm(points[:, UPPER_LIP] - points[:, LOWER_LIP], axis=1)
-    first, second = EYE_CORNERS
-    return np.asarray(gap / np.linalg.norm(points[:, first] - points[:, second], axis=1), np.float32)
+def opening(face: pa.Table) -> Series:
+    """(T,) mouth opening over the eye distance, NaN where no face was found."""
+    return mouth_opening(column(face, "landmarks").reshape(-1, 68, 2)).astype(np.float32)
 
 
 def charts(faces: Sequence[pa.Table | None]) -> list[Chart]:
     """Charts of the faces that there are, the driver's first; none where no frame of any has a face."""
-    quantities = (("yaw", "degrees", yaw, 1, 5.0), ("mouth opening", "of the eye distance", mouth_opening, 2, 0.1))
+    quantities = (("yaw", "degrees", yaw, 1, 5.0), ("mouth opening", "of the eye distance", opening, 2, 0.1))
     drawn = [
         _chart(title, unit, [None if face is None else measure(face) for face in faces], decimals, span)
         for title, unit, measure, decimals, span in quantities

@@ -40,7 +40,7 @@ def funnel(data: RunData) -> list[Step]:
     done = [row for row in data.renders if row["outcome"] == "done"]
     rejected = len(data.renders) - len(done)
     missing = len(data.pairs) * len(data.renderers) - len(data.renders)
-    scored = data.scores.group_by(["renderer", "pair_id"]).aggregate([]).num_rows
+    scored = data.pair_scores.group_by(["renderer", "pair_id"]).aggregate([]).num_rows
     return [
         Step("videos", len(videos), _lost((videos_lost, "gave no clip"))),
         Step("clips", len(clips_done), _lost((len(clips) - len(clips_done), "rejected"))),

@@ -24,6 +24,14 @@ class Estimate(NamedTuple):
     high: float | None
 
 
+def folded(estimate: Estimate) -> Estimate:
+    """Distances from zero, for a metric whose best value that is: an interval that holds zero begins there."""
+    if estimate.low is None or estimate.high is None:
+        return Estimate(abs(estimate.value), None, None)
+    near, far = sorted((abs(estimate.low), abs(estimate.high)))
+    return Estimate(abs(estimate.value), 0.0 if estimate.low <= 0.0 <= estimate.high else near, far)
+
+
 def marks(renderers: Sequence[str], estimates: Mapping[str, Estimate], lower_is_better: bool) -> list[Mark]:
     """Places on an axis that just holds all values and intervals; none where all of them are the same number."""
     ends = [end for estimate in estimates.values() for end in estimate if end is not None]

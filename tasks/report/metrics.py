@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from reenactory.models.metrics.definition import DEFINITIONS, Definition
+from reenactory.models.metrics.definition import ARROWS, WORDS, Definition
+from reenactory.models.metrics.registry import KNOWN, PLACE
+from reenactory.tasks.cautions import drop_caution, identity_caution
 from reenactory.tasks.report.format import counted, decimals_for, is_number, number
-from reenactory.tasks.report.marks import Estimate, Mark, marks
+from reenactory.tasks.report.marks import Estimate, Mark, folded, marks
 from reenactory.tasks.report.run import FLOOR, RunData
 
 PROTOCOLS = {
     "self": ("Self re-enactment", "A clip is driven by itself: every frame has a true picture to be compared with."),
     "cross": ("Cross re-enactment", "A face is driven by another person: there is no true picture."),
 }
-MOST_DROPPED = 0.05  # share of frames above which a mean is marked: what was dropped is rarely what was easy
-FEW_IDENTITIES = 5  # below, a bootstrap over identities has almost nothing to draw from
 
 Aggregate = Mapping[str, object]
 
@@ -61,6 +61,7 @@ class Term(NamedTuple):
     definition: str
     entry: Definition | None  # None: made by another version, which knew a metric that this one does not
     range: str
+    better: str
 
 
 def protocol_tables(data: RunData) -> list[ProtocolTable]:
@@ -70,26 +71,20 @@ def protocol_tables(data: RunData) -> list[ProtocolTable]:
 def glossary(data: RunData) -> list[Term]:
     """Every definition that the run's numbers have, in the order of the tables."""
     present = sorted({(str(line["metric"]), str(line["definition"])) for line in data.aggregates}, key=_order)
-    return [Term(name, _anchor(text), text, _KNOWN.get(name), _range(_KNOWN.get(name))) for name, text in present]
+    return [_term(name, text, KNOWN.get(name)) for name, text in present]
 
 
-_KNOWN = {entry.name: entry for entry in DEFINITIONS}
-_PLACE = {entry.name: place for place, entry in enumerate(DEFINITIONS)}
+def _term(name: str, definition: str, entry: Definition | None) -> Term:
+    told = (entry.range_text, WORDS[entry.direction]) if entry else ("", "")
+    return Term(name, _anchor(definition), definition, entry, *told)
 
 
 def _order(metric: tuple[str, str]) -> tuple[int, str, str]:
-    return (_PLACE.get(metric[0], len(_PLACE)), *metric)
+    return (PLACE.get(metric[0], len(PLACE)), *metric)
 
 
 def _anchor(definition: str) -> str:
     return "def-" + "".join(char if char.isalnum() else "-" for char in definition)
-
-
-def _range(entry: Definition | None) -> str:
-    if entry is None:
-        return ""
-    low, high = ("unbounded" if end is None else f"{end:g}" for end in entry.range)
-    return f"{low} to {high}" + (f" {entry.unit}" if entry.unit else "")
 
 
 def _table(data: RunData, protocol: str, title: str, explanation: str) -> ProtocolTable:
@@ -97,25 +92,18 @@ def _table(data: RunData, protocol: str, title: str, explanation: str) -> Protoc
     by_metric: dict[tuple[str, str], dict[str, Aggregate]] = {}
     for line in lines:
         by_metric.setdefault((str(line["metric"]), str(line["definition"])), {})[str(line["renderer"])] = line
-    whole = {name for name, frame in _metric_frames(data) if frame < 0}
-    rows = [_row(metric, by_metric[metric], data.renderers, whole) for metric in sorted(by_metric, key=_order)]
-    identities = max((_int(line["n_identities"]) for line in lines), default=FEW_IDENTITIES)
-    few = counted(identities, "identity", "identities") if identities < FEW_IDENTITIES else ""
+    rows = [_row(metric, by_metric[metric], data.renderers) for metric in sorted(by_metric, key=_order)]
+    few = identity_caution(max(_int(line["n_identities"]) for line in lines)) if lines else ""
     return ProtocolTable(protocol, title, explanation, rows, _verdicts(rows, data.renderers), few)
 
 
-def _metric_frames(data: RunData) -> list[tuple[str, int]]:
-    """Each metric with its smallest frame number: -1 where it has one value per video."""
-    table = data.scores.group_by("metric").aggregate([("frame", "min")])
-    return list(zip(table["metric"].to_pylist(), table["frame_min"].to_pylist(), strict=True))
-
-
-def _row(metric: tuple[str, str], lines: Mapping[str, Aggregate], renderers: Sequence[str], whole: set[str]) -> Row:
+def _row(metric: tuple[str, str], lines: Mapping[str, Aggregate], renderers: Sequence[str]) -> Row:
     name, definition = metric
-    entry = _KNOWN.get(name)
+    entry = KNOWN.get(name)
     values = {renderer: _value(line["value"]) for renderer, line in lines.items()}
     decimals = decimals_for(values.values())
-    each = {renderer: _counts(line, "video" if name in whole else "frame") for renderer, line in lines.items()}
+    unit = "video" if entry is not None and entry.per == "video" else "frame"
+    each = {renderer: _counts(line, unit) for renderer, line in lines.items()}
     alike = len(set(each.values())) == 1
     best, floor = _best(values, entry), values.get(FLOOR)
     cells: list[Cell | None] = []
@@ -129,25 +117,27 @@ def _row(metric: tuple[str, str], lines: Mapping[str, Aggregate], renderers: Seq
         cells.append(
             Cell(number(value, decimals), _interval(line, decimals), renderer in best, worse, _dropped(line), counts)
         )
-    arrow = "" if entry is None else {"higher": "↑", "lower": "↓"}[entry.direction]
+    arrow = "" if entry is None else ARROWS[entry.direction]
     counts = next(iter(each.values())) if alike else ""
-    drawn = marks(renderers, _estimates(lines), entry is not None and entry.direction == "lower")
+    drawn = marks(renderers, _estimates(lines, entry), entry is not None and entry.direction != "higher")
     return Row(name, definition, _anchor(definition), entry.unit if entry else "", arrow, cells, counts, drawn)
 
 
-def _estimates(lines: Mapping[str, Aggregate]) -> dict[str, Estimate]:
-    found = {
-        renderer: (_value(line["value"]), _value(line["ci_low"]), _value(line["ci_high"]))
-        for renderer, line in lines.items()
-    }
-    return {renderer: Estimate(value, low, high) for renderer, (value, low, high) in found.items() if value is not None}
+def _estimates(lines: Mapping[str, Aggregate], entry: Definition | None) -> dict[str, Estimate]:
+    found: dict[str, Estimate] = {}
+    for renderer, line in lines.items():
+        value, low, high = (_value(line[name]) for name in ("value", "ci_low", "ci_high"))
+        if value is not None:
+            estimate = Estimate(value, low, high)
+            found[renderer] = folded(estimate) if entry is not None and entry.direction == "zero" else estimate
+    return found
 
 
 def _better(first: float | None, second: float | None, entry: Definition | None) -> bool:
     """Whether the first value is strictly better; never where a value or the direction is not known."""
     if entry is None or first is None or second is None:
         return False
-    return first > second if entry.direction == "higher" else first < second
+    return entry.distance(first) < entry.distance(second)
 
 
 def _best(values: Mapping[str, float | None], entry: Definition | None) -> set[str]:
@@ -157,11 +147,10 @@ def _best(values: Mapping[str, float | None], entry: Definition | None) -> set[s
     methods = {name: value for name, value in values.items() if name != FLOOR and value is not None}
     if entry is None or not methods:
         return set()
-    choose = max if entry.direction == "higher" else min
-    top = choose(methods.values())
+    top = min(methods.values(), key=entry.distance)
     if len(methods) == 1 and _better(values.get(FLOOR), top, entry):
         return set()
-    return {name for name, value in methods.items() if value == top}
+    return {name for name, value in methods.items() if entry.distance(value) == entry.distance(top)}
 
 
 def _interval(line: Aggregate, decimals: int) -> str:
@@ -170,9 +159,7 @@ def _interval(line: Aggregate, decimals: int) -> str:
 
 
 def _dropped(line: Aggregate) -> str:
-    lost = _int(line["n_dropped"])
-    total = _int(line["n_frames"]) + lost
-    return f"{100 * lost / total:.1f} % dropped" if total and lost / total > MOST_DROPPED else ""
+    return drop_caution(_int(line["n_frames"]), _int(line["n_dropped"]))
 
 
 def _counts(line: Aggregate, unit: str) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from reenactory.infra.records import Record
-from reenactory.models.metrics.definition import DEFINITIONS
+from reenactory.models.metrics.registry import PLACE
 from reenactory.tasks.pairs import Pair
 from reenactory.tasks.report.choice import MOST_RENDERERS, choose, ranked
 from reenactory.tasks.report.curves import Chart, charts
@@ -20,7 +20,6 @@ SHOWN = {
     "self": ("psnr", "ssim", "lpips", "csim", "aed_l1", "akd"),
     "cross": ("csim", "aed_l1", "apd_l1_angles", "akd"),
 }
-_PLACE = {entry.name: place for place, entry in enumerate(DEFINITIONS)}
 
 
 class RenderStrip(NamedTuple):
@@ -70,7 +69,7 @@ def pair_sheets(data: RunData, artefacts: Artefacts) -> PairSheets:
 
 def pair_table(data: RunData) -> PairTable:
     present = {metric for _, _, metric in data.mean}
-    metrics = sorted(present, key=lambda name: (_PLACE.get(name, len(_PLACE)), name))
+    metrics = sorted(present, key=lambda name: (PLACE.get(name, len(PLACE)), name))
     ordered = [pair for ranking in ranked(data) for pair in reversed(ranking.pairs)]
     keys = [(pair, name) for pair in ordered for name in data.renderers if (name, pair.pair_id) in data.render]
     rows = [

@@ -14,7 +14,7 @@ from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.renderers import renderer_class
 from reenactory.tasks.rendering import ClipRow
 from reenactory.tasks.report.run import Artefacts, RenderRow, RunData
-from reenactory.tasks.scoring import Rendered, Scoring
+from reenactory.tasks.scoring import Rendered
 from reenactory.tasks.stage import get_stage
 
 MOST_INPUTS = 6  # videos named one by one; more are named by their folders
@@ -86,7 +86,7 @@ def _first_done(data: RunData, renderer: str) -> RenderRow | None:
 def _render_records(data: RunData, row: RenderRow, artefacts: Artefacts) -> list[Record]:
     pair = next(pair for pair in data.pairs if pair.pair_id == row["pair_id"])
     stage, key = str(row["stage"]), str(row["render_key"])
-    chain = Scoring(data.clip).chain(Rendered(pair, str(row["renderer"]), stage, key))
+    chain = data.scoring.chain(Rendered(pair, str(row["renderer"]), stage, key))
     found = [artefacts.record(stage, key), *(artefacts.record(job.stage, job.keys[0]) for job in chain)]
     return [record for record in found if record is not None]
 

@@ -19,6 +19,7 @@ from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.pairs import DATASET, SCHEMA, Pair
 from reenactory.tasks.rendering import ClipRow
 from reenactory.tasks.report.format import decimals_for
+from reenactory.tasks.score import Params as ScoreParams
 from reenactory.tasks.scoring import Rendered, Scoring
 
 FLOOR = "copy"  # the renderer without motion: what a score is worth for nothing
@@ -38,7 +39,7 @@ class RunData:
     pairs: list[Pair]
     clips: list[ClipRow]
     renders: list[RenderRow]
-    scores: pa.Table
+    pair_scores: pa.Table  # of a metric and a render each
     aggregates: list[dict[str, object]]
 
     @cached_property
@@ -57,9 +58,7 @@ class RunData:
 
     @cached_property
     def mean(self) -> Mean:
-        """Grouped by pyarrow: the scores of a thousand pairs are millions of rows."""
-        table = self.scores.group_by(["renderer", "pair_id", "metric"]).aggregate([("value", "mean")])
-        columns = (table[name].to_pylist() for name in ("renderer", "pair_id", "metric", "value_mean"))
+        columns = (self.pair_scores[name].to_pylist() for name in ("renderer", "pair_id", "metric", "value"))
         return {(a, b, c): value for a, b, c, value in zip(*columns, strict=True) if value is not None}
 
     @cached_property
@@ -73,7 +72,13 @@ class RunData:
     def fitted_key(self, row: RenderRow, pair: Pair) -> str:
         """Key of the face3d artefact of a render."""
         rendered = Rendered(pair, str(row["renderer"]), str(row["stage"]), str(row["render_key"]))
-        return Scoring(self.clip).chain(rendered)[0].keys[0]
+        return self.scoring.chain(rendered)[0].keys[0]
+
+    @cached_property
+    def scoring(self) -> Scoring:
+        """The jobs that scored the run: its metrics say which knobs they had."""
+        metrics = {line["metric"] for line in self.aggregates}
+        return Scoring(self.clip, ScoreParams(lpips_vgg="lpips_vgg" in metrics))
 
 
 def read_run(store: Store, run: str) -> RunData:
@@ -81,6 +86,7 @@ def read_run(store: Store, run: str) -> RunData:
     payload = store.get(f"runs/{run}/pairs.parquet")
     pairs = pq.read_table(pa.BufferReader(payload))
     dataset = (pairs.schema.metadata or {}).get(DATASET, b"").decode()
+    aggregates = get_table(store, f"runs/{run}/aggregates.parquet").to_pylist()
     tables = [path for path in store.list(f"runs/{run}/renders/") if path.endswith(".parquet")]
     return RunData(
         store_uri=store.uri,
@@ -90,8 +96,8 @@ def read_run(store: Store, run: str) -> RunData:
         pairs=[Pair(**row) for row in pairs.select(SCHEMA.names).to_pylist()],
         clips=read_clips(store, dataset, done_only=False).to_pylist(),
         renders=[row for path in tables for row in get_table(store, path).to_pylist()],
-        scores=get_table(store, f"runs/{run}/scores.parquet"),
-        aggregates=get_table(store, f"runs/{run}/aggregates.parquet").to_pylist(),
+        pair_scores=get_table(store, f"runs/{run}/pair_scores.parquet"),
+        aggregates=[line for line in aggregates if line["bin_by"] is None],
     )
 
 

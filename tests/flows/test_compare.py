@@ -5,7 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from reenactory.flows.compare import compare, render_comparison
+from reenactory.flows.compare import compare
+from reenactory.flows.comparison_table import render_comparison
 from reenactory.flows.run_files import keep_pairs, put_table, read_run_pairs, run_path
 from reenactory.infra.store import Store, open_store
 from reenactory.tasks.aggregate import SCORES
@@ -62,8 +63,35 @@ def test_a_difference_is_taken_frame_by_frame_on_what_both_have(store: Store) ->
     gap = line.paired.difference
     assert (gap.mean, gap.n, gap.n_clusters, gap.n_dropped) == (-2.0, 2, 2, 1)
     assert (gap.ci_low, gap.ci_high) == (-3.0, -1.0)
-    assert line.paired.share_won == 1.0  # lower is better
+    assert (line.paired.share_won, line.paired.n_groups) == (1.0, 2)  # lower is better
+    assert (line.verdict, line.cautions) == ("A better", "2 identities, 33.3 % dropped")
     assert render_comparison([line]).row_count == 1
+
+
+def test_an_interval_that_holds_zero_is_no_winner(store: Store) -> None:
+    scored(store, "a", ("x", 0, 1, "psnr", "p", 3.0), ("x", 1, 1, "psnr", "p", 1.0), ("x", 2, 1, "psnr", "p", 9.0))
+    scored(store, "b", ("y", 0, 1, "psnr", "p", 2.0), ("y", 1, 1, "psnr", "p", 4.0), ("y", 2, 1, "psnr", "p", 5.0))
+    (line,) = compare(store.uri, "a", "b")
+    gap = line.paired.difference
+    assert gap.ci_low < 0 < gap.mean < gap.ci_high
+    assert line.verdict == "no difference shown"
+    assert line.paired.share_won == pytest.approx(2 / 3)
+
+
+def test_a_pair_is_won_as_a_whole(store: Store) -> None:
+    scored(store, "a", *(("x", 0, frame, "psnr", "p", value) for frame, value in enumerate((9.0, 0.0, 0.0))))
+    scored(store, "b", *(("y", 0, frame, "psnr", "p", 1.0) for frame in range(3)))
+    (line,) = compare(store.uri, "a", "b")
+    assert line.paired.share_won == 1.0  # although two of its three frames are lost
+    assert line.verdict == "no interval"
+
+
+def test_of_signed_errors_the_one_nearer_to_zero_is_better(store: Store) -> None:
+    scored(store, "a", *(("x", pair, -1, "flicker", "f", -1.0) for pair in range(3)))
+    scored(store, "b", *(("y", pair, -1, "flicker", "f", 0.5) for pair in range(3)))
+    (line,) = compare(store.uri, "a", "b")
+    assert (line.mean_a, line.paired.difference.mean) == (-1.0, 0.5)
+    assert (line.paired.share_won, line.verdict) == (0.0, "A worse")
 
 
 def test_one_run_given_twice_compares_its_renderers_once(store: Store) -> None:
@@ -80,6 +108,9 @@ def test_what_cannot_be_compared_is_said(store: Store) -> None:
         compare(store.uri, "a", "b")
     with pytest.raises(WrongUseError, match="run 'c' has no scores"):
         compare(store.uri, "a", "c")
+    scored(store, "d", ("warp", 0, 1, "beauty", "b/v1", 1.0))
+    with pytest.raises(WrongUseError, match="does not know the metric 'beauty'"):
+        compare(store.uri, "d", "d")
 
 
 def test_runs_over_clips_of_different_crop_modes_are_not_compared(store: Store) -> None:

@@ -1,12 +1,15 @@
 """The index of records: quick, and never believed over the records."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from reenactory.infra.index import Entry, RecordIndex, rebuild_index
+from reenactory.infra import index_parts
+from reenactory.infra.entries import Entry
+from reenactory.infra.index import RecordIndex, rebuild_index
+from reenactory.infra.index_parts import MANY_SMALL, parts_of, put_part
 from reenactory.infra.records import RECORD_NAME, Record, artefact_path, write_artefact
 from reenactory.infra.sources import DIGEST_TABLE
 from reenactory.infra.store import open_store
@@ -76,7 +79,7 @@ def test_an_entry_repeats_its_record(store: LocalStore) -> None:
     assert again.get("crop", refused.key) == Entry.of(refused)
     assert again.get("crop", f"{3:032x}") is None
     assert again.get("matte", made.key) is None
-    assert again.entries("crop") == [Entry.of(made), Entry.of(refused)]
+    assert list(again.entries("crop")) == [Entry.of(made), Entry.of(refused)]
 
 
 def test_a_far_store_is_asked_once_per_stage_and_not_per_key(store: LocalStore) -> None:
@@ -140,9 +143,9 @@ def test_rebuilding_gives_the_same_index_and_keeps_the_digests_of_the_videos(sto
     made = indexed(store, record(1), rejected(2, "NO_FACE"), record(3, "matte"))
     store.put(DIGEST_TABLE, b"digests")
     store.put("index/crop/part-stale.parquet", store.get(next(iter(store.list("index/crop/")))))
-    before = {stage: RecordIndex(store).entries(stage) for stage in ("crop", "matte")}
+    before = {stage: list(RecordIndex(store).entries(stage)) for stage in ("crop", "matte")}
     assert rebuild_index(store) == 3
-    assert {stage: RecordIndex(store).entries(stage) for stage in ("crop", "matte")} == before
+    assert {stage: list(RecordIndex(store).entries(stage)) for stage in ("crop", "matte")} == before
     assert len(list(store.list("index/crop/"))) == 1
     assert store.get(DIGEST_TABLE) == b"digests"
     assert all(RecordIndex(store).get(entry.stage, entry.key) for entry in made)
@@ -179,3 +182,108 @@ def test_flushing_nothing_writes_nothing(store: LocalStore) -> None:
     index.get("crop", "00")
     index.flush()
     assert list(store.list("")) == []
+
+
+def leave_parts(store: LocalStore, stage: str, keys: Sequence[Sequence[int]]) -> None:
+    """One part per group of keys, as runs leave them."""
+    for group in keys:
+        put_part(store, stage, [Entry.of(record(number, stage)).row for number in group])
+
+
+def test_many_small_parts_become_one_and_nothing_is_lost(store: LocalStore) -> None:
+    leave_parts(store, "crop", [[number, number + 1] for number in range(2 * MANY_SMALL + 4)])
+    read = [entry.key for entry in RecordIndex(store).entries("crop")]
+    assert read == [f"{number:032x}" for number in range(2 * MANY_SMALL + 5)]
+    assert len(parts_of(store, "crop")) == 1
+    assert [entry.key for entry in RecordIndex(store).entries("crop")] == read
+
+
+def test_few_or_large_parts_are_left_alone(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_parts(store, "crop", [[number] for number in range(MANY_SMALL)])
+    leave_parts(store, "matte", [[number] for number in range(MANY_SMALL + 1)])
+    monkeypatch.setattr(index_parts, "SMALL_ROWS", 1)
+    before = list(store.list("index/"))
+    assert len([*RecordIndex(store).entries("crop"), *RecordIndex(store).entries("matte")]) == 2 * MANY_SMALL + 1
+    assert list(store.list("index/")) == before
+
+
+def test_merging_keeps_no_entry_that_parts_tell_differently(store: LocalStore) -> None:
+    """Which of them is true says the record alone; the index then remembers it."""
+    truth = write(store, record(1))
+    leave_parts(store, "crop", [[number] for number in range(2, MANY_SMALL + 2)])
+    for told in (rejected(1, "DECODE_TIMEOUT"), truth):
+        put_part(store, "crop", [Entry.of(told).row])
+    index = RecordIndex(store)
+    assert index.get("crop", truth.key) == Entry.of(truth)
+    index.flush()
+    assert len(parts_of(store, "crop")) == 2
+    found = {entry.key: entry for entry in RecordIndex(store).entries("crop")}
+    assert found[truth.key] == Entry.of(truth) and len(found) == MANY_SMALL + 1
+
+
+def test_parts_that_another_run_merges_while_they_are_read_are_not_missed(store: LocalStore) -> None:
+    class Merging(LocalStore):
+        """Another run merges all parts just before this one reads its second."""
+
+        def get(self, path: str) -> bytes:
+            if path == second and path in parts_of(store, "crop"):
+                list(RecordIndex(store).entries("crop"))
+            return super().get(path)
+
+    leave_parts(store, "crop", [[number] for number in range(MANY_SMALL + 8)])
+    second = parts_of(store, "crop")[-1]
+    read = [entry.key for entry in RecordIndex(Merging(store.root)).entries("crop")]
+    assert read == [f"{number:032x}" for number in range(MANY_SMALL + 8)]
+
+
+def test_a_killed_merge_loses_nothing(store: LocalStore) -> None:
+    """The merged part is there before the first of those that it repeats goes."""
+
+    class Dying(LocalStore):
+        def delete(self, path: str) -> None:
+            raise KeyboardInterrupt
+
+    leave_parts(store, "crop", [[number] for number in range(MANY_SMALL + 8)])
+    with pytest.raises(KeyboardInterrupt):
+        list(RecordIndex(Dying(store.root)).entries("crop"))
+    assert len(list(RecordIndex(store).entries("crop"))) == MANY_SMALL + 8
+
+
+def test_an_estimate_asks_a_far_store_for_nothing_but_the_index(store: LocalStore) -> None:
+    (known,) = indexed(store, record(1))
+    unknown = write(store, record(2))
+    far, near = RecordIndex(FarStore(store.root)), RecordIndex(store)
+    far.told("crop", known.key)
+    FarStore.reads.clear()
+    assert far.told("crop", known.key) == Entry.of(known)
+    assert far.told("crop", unknown.key) is None
+    assert FarStore.reads == []
+    assert near.told("crop", unknown.key) == Entry.of(unknown)
+
+
+def test_work_adds_up_without_reading_the_entries_again(store: LocalStore) -> None:
+    indexed(store, record(1), record(2), rejected(3, "NO_FACE"))
+    index = RecordIndex(store)
+    assert index.work("crop") == (128, 1.0)
+    index.add(record(4))
+    index.add(rejected(5, "NO_FACE"))
+    assert index.work("crop") == (192, 1.5)
+    assert index.work("matte") == (0, 0.0)
+
+
+def test_only_what_this_run_made_counts_as_made(store: LocalStore) -> None:
+    (old,) = indexed(store, record(1))
+    index = RecordIndex(store)
+    index.get("crop", old.key)
+    new = index.add(record(2))
+    assert [index.made("crop", key) for key in (old.key, new.key, "00")] == [False, True, False]
+
+
+def test_small_batches_wait_for_each_other(store: LocalStore) -> None:
+    index = RecordIndex(store)
+    index.add(record(1))
+    index.flush(at_least=2)
+    assert list(store.list("index/")) == []
+    index.add(record(2))
+    index.flush(at_least=2)
+    assert len(parts_of(store, "crop")) == 1

@@ -171,7 +171,7 @@ def test_local_path_is_not_downloaded_twice(store: Store, tmp_path: Path, monkey
         pytest.skip("a local store downloads nothing")
     store.put("a", b"1")
     store.local_path("a", tmp_path)
-    monkeypatch.setattr(store_s3.S3Store, "_download", None)
+    monkeypatch.setattr(store_s3.S3Store, "_read", None)
     assert store.local_path("a", tmp_path).read_bytes() == b"1"
 
 
@@ -329,32 +329,12 @@ def test_bucket_name_that_cannot_be(moto_server: S3Server, monkeypatch: pytest.M
 
 
 def test_server_out_of_reach(moto_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_s3, "MAX_ATTEMPTS", 1)
+    monkeypatch.setenv("REENACTORY_S3_ATTEMPTS", "1")
     forget_client()
     use(moto_server, monkeypatch, AWS_ENDPOINT_URL="http://127.0.0.1:9")
     with pytest.raises(StoreUnusable, match="cannot be reached; check AWS_ENDPOINT_URL"):
         open_store("s3://bucket/x")
     forget_client()
-
-
-def test_body_that_breaks_off_is_read_again(moto_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    use(moto_server, monkeypatch)
-    store = store_s3.open_s3_store(f"s3://{moto_server.bucket}/broken")
-    store.put("a", b"whole")
-    answers = iter([store_s3.IncompleteReadError(actual_bytes=1, expected_bytes=5), None])
-    read = store_s3.S3Store._found
-
-    def found(self: store_s3.S3Store, path: str, ask: Callable[[], bytes]) -> bytes:
-        def once() -> bytes:
-            if fault := next(answers):
-                raise fault
-            return ask()
-
-        return read(self, path, once)
-
-    monkeypatch.setattr(store_s3.S3Store, "_found", found)
-    assert store.get("a") == b"whole"
-    assert next(answers, "used up") == "used up"
 
 
 def test_a_fork_makes_a_client_of_its_own(moto_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

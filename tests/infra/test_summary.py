@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from reenactory.infra.store import open_store
-from reenactory.infra.summary import Summary, count_outcomes, merge, rates, write_summary
+from reenactory.infra.summary import Summary, merge, rates, write_summary
 
 
 def summary(**changes: object) -> Summary:
@@ -36,15 +36,6 @@ def test_merge_adds_what_adds_and_keeps_what_each_says() -> None:
     assert both.frames_per_second == {"crop": 8.0, "score": 3.0}
     assert (both.frames, both.seconds) == (20, 2.5)
     assert [first.exit_code, both.exit_code] == [0, 1]
-
-
-def test_outcomes_by_reason() -> None:
-    rows = [
-        {"outcome": "done", "reason": None},
-        *({"outcome": "rejected", "reason": reason} for reason in ("TOO_SHORT", "NO_FACE", "NO_FACE")),
-    ]
-    assert count_outcomes(rows) == (1, {"NO_FACE": 2, "TOO_SHORT": 1})
-    assert list(count_outcomes(rows)[1]) == ["NO_FACE", "TOO_SHORT"]
 
 
 def test_rates_only_where_time_was_spent() -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from small_runs import ffmpeg
 
-from reenactory.infra.index import Entry, RecordIndex
+from reenactory.infra.entries import Entry
+from reenactory.infra.index import RecordIndex
 from reenactory.infra.keys import digest
 from reenactory.infra.records import Record, artefact_path
 from reenactory.infra.sources import Source

@@ -26,7 +26,7 @@ from reenactory.flows.evaluate import EvaluateRequest, evaluate
 from reenactory.flows.render import RenderRequest, render
 from reenactory.infra.store import open_store
 from reenactory.infra.summary import Summary
-from reenactory.models.metrics.definition import lookup
+from reenactory.models.metrics.registry import lookup
 from reenactory.models.weights import locate, overrides_text
 
 pytestmark = pytest.mark.weights

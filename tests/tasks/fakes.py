@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 from pydantic import Field
 
-from reenactory.infra.index import Entry, RecordIndex
+from reenactory.infra.entries import Entry
+from reenactory.infra.index import RecordIndex
 from reenactory.infra.progress import Tally
 from reenactory.infra.records import Record
 from reenactory.infra.store import Store

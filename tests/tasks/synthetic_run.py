@@ -13,12 +13,14 @@ from reenactory.infra.keys import digest
 from reenactory.infra.records import Record, write_artefact
 from reenactory.infra.store import Store, open_store
 from reenactory.infra.video import write_video
-from reenactory.models.metrics.definition import definition_for
+from reenactory.models.metrics.registry import definition_for
 from reenactory.tasks import face3d
-from reenactory.tasks.aggregate import AGGREGATES, SCORES, PairInfo, aggregate
+from reenactory.tasks.aggregate import AGGREGATES, PAIR_SCORES, PairInfo, Totals, pair_scores
 from reenactory.tasks.dataset import read_clips, write_shard
 from reenactory.tasks.pairs import Pair, to_table
 from reenactory.tasks.rendering import RENDERS, clip_rows
+from reenactory.tasks.score import CONDITIONS
+from reenactory.tasks.score import SCHEMA as SCORES
 from reenactory.tasks.scoring import Rendered, Scoring
 
 RUN, DATASET = "r", "d"
@@ -99,12 +101,15 @@ class SyntheticRun:
             self._put(f"renders/{renderer}", pa.Table.from_pylist(rows, schema=RENDERS))
 
     def _scores(self) -> None:
-        given = {"copy": self.pairs, "theirs": self.pairs[1:-1]}
-        rows = [row for renderer in RENDERERS for pair in given[renderer] for row in _score_rows(renderer, pair)]
-        table = pa.Table.from_pylist(rows, schema=SCORES)
-        info = {pair.pair_id: PairInfo(pair.protocol, pair.source_clip) for pair in self.pairs}
-        self._put("scores", table)
-        self._put("aggregates", pa.Table.from_pylist(aggregate(table, info), schema=AGGREGATES))
+        totals, tables = Totals(), [PAIR_SCORES.empty_table()]
+        conditions = pa.Table.from_pylist([{"frame": frame} for frame in (*range(1, FRAMES), -1)], schema=CONDITIONS)
+        for renderer, pairs in {"copy": self.pairs, "theirs": self.pairs[1:-1]}.items():
+            for pair in pairs:
+                scores = pa.Table.from_pylist(_score_rows(renderer, pair), schema=SCORES)
+                totals.update(renderer, PairInfo(pair.protocol, pair.source_clip), scores, conditions)
+                tables.append(pair_scores(renderer, pair.pair_id, scores, conditions))
+        self._put("pair_scores", pa.concat_tables(tables))
+        self._put("aggregates", pa.Table.from_pylist(list(totals.lines()), schema=AGGREGATES))
 
     def _put(self, name: str, table: pa.Table) -> None:
         sink = pa.BufferOutputStream()
@@ -151,6 +156,6 @@ def _score_rows(renderer: str, pair: Pair) -> list[dict[str, object]]:
         definition = definition_for(metric, extractor="e", embedder="f", reference=reference)
         for frame in range(pair.driving_start, FRAMES):
             lost = renderer == "theirs" and frame == 2
-            common = {"run": RUN, "renderer": renderer, "pair_id": pair.pair_id, "frame": frame, "metric": metric}
-            rows.append({**common, "definition": definition, "value": None if lost else value + frame / 1000})
+            number = None if lost else value + frame / 1000
+            rows.append({"frame": frame, "metric": metric, "definition": definition, "value": number})
     return rows

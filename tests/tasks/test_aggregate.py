@@ -1,34 +1,48 @@
-"""Aggregates: means that can be counted by hand, and one FID whichever way it is taken."""
+"""Aggregates: means and bins that can be counted by hand, and shards that merge."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from numpy.typing import NDArray
 
-from reenactory.models.metrics.frechet import fid
-from reenactory.tasks import aggregate as module
-from reenactory.tasks.aggregate import AGGREGATES, SCORES, Features, PairInfo, aggregate, pooled_fid
+from reenactory.tasks.aggregate import AGGREGATES, PairInfo, Totals, pair_scores
+from reenactory.tasks.bins import BINNINGS
+from reenactory.tasks.score import CONDITIONS, SCHEMA
 
 PAIRS = {f"p{n}": PairInfo("self" if n < 3 else "cross", f"id{n % 2}") for n in range(4)}
 
 
-def scores(*rows: tuple[str, str, int, str, float | None]) -> pa.Table:
-    names = ("renderer", "pair_id", "frame", "metric", "value")
-    made = [{**dict(zip(names, row, strict=True)), "run": "r", "definition": f"{row[3]}/v1"} for row in rows]
-    return pa.Table.from_pylist(made, schema=SCORES)
+def scores(first: int, values: dict[str, Sequence[float | None]], version: int = 1) -> pa.Table:
+    """Values per frame from `first` on; a metric with one value has it for the whole span."""
+    rows = [
+        {
+            "frame": -1 if len(given) == 1 else first + index,
+            "metric": metric,
+            "definition": f"{metric}/v{version}",
+            "value": value,
+        }
+        for metric, given in values.items()
+        for index, value in enumerate(given)
+    ]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def conditions(first: int, gaps: Sequence[float | None], mean: float | None = None) -> pa.Table:
+    rows = [{"frame": first + index, "pose_gap": gap} for index, gap in enumerate(gaps)]
+    return pa.Table.from_pylist([*rows, {"frame": -1, "pose_gap": mean}], schema=CONDITIONS)
+
+
+NOTHING = conditions(1, [None] * 3)
 
 
 def test_means_are_over_pooled_frames_and_drops_are_counted() -> None:
-    table = scores(
-        ("copy", "p0", 1, "l1", 1.0),
-        ("copy", "p0", 2, "l1", 2.0),
-        ("copy", "p0", 3, "l1", None),
-        ("copy", "p1", 1, "l1", 6.0),
-        ("copy", "p3", 1, "l1", 50.0),
-        ("warp", "p0", 1, "l1", None),
-        ("copy", "p0", 1, "csim", 0.5),
-    )
-    lines = {(line["renderer"], line["protocol"], line["metric"]): line for line in aggregate(table, PAIRS)}
+    totals = Totals()
+    totals.update("copy", PAIRS["p0"], scores(1, {"l1": (1.0, 2.0, None), "csim": (0.5,)}), NOTHING)
+    totals.update("copy", PAIRS["p1"], scores(1, {"l1": (6.0, None, None)}), NOTHING)
+    totals.update("copy", PAIRS["p3"], scores(1, {"l1": (50.0, 50.0, 50.0)}), NOTHING)
+    totals.update("warp", PAIRS["p0"], scores(1, {"l1": (None, None, None)}), NOTHING)
+    lines = {(line["renderer"], line["protocol"], line["metric"]): line for line in totals.lines()}
     assert set(lines) == {
         ("copy", "self", "l1"),
         ("copy", "cross", "l1"),
@@ -37,67 +51,80 @@ def test_means_are_over_pooled_frames_and_drops_are_counted() -> None:
     }
     main = lines["copy", "self", "l1"]
     assert main["value"] == 3.0  # of three frames, not of two videos
-    assert (main["n_frames"], main["n_pairs"], main["n_identities"], main["n_dropped"]) == (3, 2, 2, 1)
+    assert (main["n_frames"], main["n_pairs"], main["n_identities"], main["n_dropped"]) == (3, 2, 2, 3)
     assert main["ci_low"] == 1.5  # both draws are the first person
     assert main["ci_high"] == 6.0
+    assert (main["bin_by"], main["bin"]) == (None, None)
     one = lines["copy", "cross", "l1"]
     assert (one["value"], one["ci_low"], one["ci_high"], one["n_identities"]) == (50.0, None, None, 1)
     lost = lines["warp", "self", "l1"]
-    assert (lost["value"], lost["n_frames"], lost["n_dropped"]) == (None, 0, 1)
+    assert (lost["value"], lost["n_frames"], lost["n_dropped"]) == (None, 0, 3)
     pa.Table.from_pylist(list(lines.values()), schema=AGGREGATES)
 
 
 def test_two_definitions_are_never_mixed() -> None:
-    table = scores(("copy", "p0", 1, "l1", 1.0), ("copy", "p0", 2, "l1", 3.0))
-    other = table.set_column(5, "definition", pa.array(["l1/v2"] * 2))
-    lines = aggregate(pa.concat_tables([table, other]), PAIRS)
-    assert [(line["definition"], line["n_frames"]) for line in lines] == [("l1/v1", 2), ("l1/v2", 2)]
+    totals = Totals()
+    for version in (1, 2):
+        totals.update("copy", PAIRS["p0"], scores(1, {"l1": (1.0, 3.0)}, version), NOTHING)
+    assert [(line["definition"], line["n_frames"]) for line in totals.lines()] == [("l1/v1", 2), ("l1/v2", 2)]
 
 
-def features(seed: int, frames: int, size: int = 6) -> NDArray[np.float32]:
-    chance = np.random.default_rng(seed)
-    return (chance.normal(size=(frames, size)) @ chance.normal(size=(size, size)) + seed).astype(np.float32)
-
-
-def store_of(lengths: dict[str, int]) -> dict[str, Features]:
-    return {
-        pair: Features(features(seed, frames), features(seed + 50, frames))
-        for seed, (pair, frames) in enumerate(lengths.items())
+def test_frames_are_binned_by_their_own_condition_and_videos_by_the_mean() -> None:
+    totals = Totals()
+    table = scores(7, {"l1": (1.0, 2.0, 4.0, None, 9.0), "flicker": (3.0,)})
+    totals.update("copy", PAIRS["p0"], table, conditions(7, (5.0, 10.0, 44.9, 100.0, None), 30.0))
+    totals.update("copy", PAIRS["p1"], scores(0, {"l1": (8.0, 8.0)}), conditions(0, (0.0, 0.0), 0.0))
+    bins = {
+        (line["metric"], line["bin"]): (line["value"], line["n_frames"], line["n_dropped"], line["n_pairs"])
+        for line in totals.lines()
+        if line["bin_by"] == "pose_gap"
+    }
+    assert bins == {
+        ("l1", "0-10 deg"): (17 / 3, 3, 0, 2),
+        ("l1", "10-20 deg"): (2.0, 1, 0, 1),
+        ("l1", "30-45 deg"): (4.0, 1, 0, 1),
+        ("l1", "45+ deg"): (None, 0, 1, 1),  # the frame without a face of the driver is in no bin
+        ("flicker", "30-45 deg"): (3.0, 1, 0, 1),
     }
 
 
-def joined(parts: dict[str, Features], ids: list[str]) -> float:
-    return fid(np.concatenate([parts[i].real for i in ids]), np.concatenate([parts[i].generated for i in ids]))
+def test_bins_cover_everything_from_nought_on() -> None:
+    for binning in BINNINGS:
+        assert len(binning.labels) == len(binning.edges) + 1
+        values = np.array([0.0, *binning.edges, 1e9, np.nan])
+        assert binning.places(values).tolist() == [*range(len(binning.edges) + 1), len(binning.edges), -1]
 
 
-def test_pooled_fid_is_that_of_all_frames_together() -> None:
-    parts = store_of({"p0": 20, "p1": 0, "p2": 15, "p3": 1})
-    asked: list[tuple[str, str]] = []
+def test_merged_shards_equal_the_single_process() -> None:
+    rng = np.random.default_rng(0)
+    renders = [
+        ("copy", PairInfo("self", f"id{n % 7}"), scores(1, {"l1": tuple(rng.normal(size=9))}), rng.uniform(0, 60, 9))
+        for n in range(30)
+    ]
 
-    def load(renderer: str, pair: str) -> Features:
-        asked.append((renderer, pair))
-        return parts[pair]
+    def collected(part: Sequence[int]) -> Totals:
+        totals = Totals()
+        for index in part:
+            renderer, pair, table, gaps = renders[index]
+            totals.update(renderer, pair, table, conditions(1, gaps.tolist(), 20.0))
+        return totals
 
-    cross, own = pooled_fid([("copy", pair) for pair in parts], PAIRS, load)
-    assert (own["protocol"], own["n_frames"], own["n_pairs"], own["n_dropped"]) == ("self", 35, 3, 0)
-    assert own["value"] == pytest.approx(joined(parts, ["p0", "p2"]), rel=1e-9)
-    assert (cross["value"], cross["n_frames"]) == (None, 1)  # one frame has no covariance
-    assert len(asked) == len(set(asked)) == 4
-
-
-@pytest.mark.parametrize("limit", [10, 44, 45, 60, 1000])
-def test_running_sums_give_the_same_fid(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
-    parts = store_of({"p0": 20, "p1": 25, "p2": 30})
-    monkeypatch.setattr(module, "GRAM_LIMIT", limit)
-    monkeypatch.setattr(module, "INTERVAL_LIMIT", 0)
-    (line,) = pooled_fid([("copy", pair) for pair in parts], PAIRS, lambda renderer, pair: parts[pair])
-    assert line["n_frames"] == 75
-    assert line["value"] == pytest.approx(joined(parts, ["p0", "p1", "p2"]), rel=1e-6)
+    whole, merged = collected(range(30)), collected(range(20, 30))
+    for part in (range(7), range(7, 20)):
+        merged.merge(collected(part))
+    for mine, other in zip(whole.lines(), merged.lines(), strict=True):
+        for name, value in mine.items():
+            assert other[name] == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value)
 
 
-def test_more_than_2048_frames() -> None:
-    parts = store_of({"p0": 900, "p1": 900, "p2": 900})
-    (line,) = pooled_fid([("copy", pair) for pair in parts], PAIRS, lambda renderer, pair: parts[pair])
-    assert line["n_frames"] == 2700
-    assert line["value"] == pytest.approx(joined(parts, ["p0", "p1", "p2"]), rel=1e-6)
-    assert line["ci_low"] is None
+def test_a_pair_has_its_means_and_conditions() -> None:
+    table = scores(1, {"l1": (1.0, 3.0, None), "csim": (None, None, None), "flicker": (2.0,)})
+    rows = pair_scores("copy", "p0", table, conditions(1, (5.0, 15.0, None), 10.0)).to_pylist()
+    told = {
+        row["metric"]: (row["value"], row["n_frames"], row["n_dropped"], row["pose_gap"], row["yaw"]) for row in rows
+    }
+    assert told == {
+        "l1": (2.0, 2, 1, 10.0, None),
+        "csim": (None, 0, 3, 10.0, None),
+        "flicker": (2.0, 1, 0, 10.0, None),
+    }

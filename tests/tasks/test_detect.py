@@ -1,16 +1,18 @@
 """detect on real video: what the stride costs in pixels and saves in searches."""
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from reenactory.infra.video import command, probe
 from reenactory.models.weights import locate
 from reenactory.tasks import detect
 from reenactory.tasks.crop_box import grow
 from reenactory.tasks.face_tracks import Faces, find_tracks
-from reenactory.tasks.outcomes import Made
+from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
 from reenactory.tasks.stage import Runtime
 from reenactory.tasks.track import Params as TrackParams
 
@@ -53,3 +55,35 @@ def test_frames_are_saved_and_marked(both: tuple[Made, Made]) -> None:
     assert np.array_equal(sharp[0][~marked], sharp[1][~marked])
     assert sharp[1][marked] == pytest.approx(sharp[0][marked], rel=0.5)
     assert every.schema.metadata[b"shot_starts"] == b"[0]"
+
+
+def verdict(video: Path, folder: Path, **knobs: object) -> Outcome:
+    params = detect.Params.model_validate(knobs)
+    (outcome,) = detect.run(detect.Item(folder, video), params, detect.load(params, Runtime("cpu", 1)))
+    return outcome
+
+
+def test_too_many_pixels_or_hours_are_a_reason(tmp_path: Path) -> None:
+    video, bare = locate("demo_no_face"), tmp_path / "bare.h264"
+    large = verdict(video, tmp_path, max_megapixels=0.1)
+    assert isinstance(large, Rejected) and large.reason is Reason.TOO_LARGE
+    assert "max_megapixels is 0.1" in large.detail
+    long = verdict(video, tmp_path, max_hours=0.0001)
+    assert isinstance(long, Rejected) and long.reason is Reason.TOO_LARGE and "max_hours is 0.0001" in long.detail
+    ffmpeg = [command.ffmpeg_executable(), "-v", "error", "-i", video, "-an", "-c:v", "libx264", bare]
+    subprocess.run([str(word) for word in ffmpeg], check=True)
+    assert probe(bare).seconds is None
+    unsaid = verdict(bare, tmp_path, max_hours=0.0001)
+    assert isinstance(unsaid, Rejected) and unsaid.reason is Reason.TOO_LARGE and "more than" in unsaid.detail
+    assert isinstance(verdict(bare, tmp_path), Made)
+
+
+@pytest.mark.parametrize(("knob", "fields", "done"), [("flagged", True, "flagged"), ("flagged", False, "never")])
+def test_interlaced_video_is_known_by_its_flags(tmp_path: Path, knob: str, fields: bool, done: str) -> None:
+    video = tmp_path / "video.mp4"
+    flags = ["-vf", "setfield=tff", "-flags", "+ildct+ilme"] if fields else []
+    call = [command.ffmpeg_executable(), "-v", "error", "-i", locate("demo_man"), *flags, "-frames:v", 4, "-an", video]
+    subprocess.run([str(word) for word in call], check=True)
+    made = verdict(video, tmp_path, deinterlace=knob)
+    assert isinstance(made, Made) and made.facts["deinterlace"] == done
+    assert made.frames == 4

@@ -3,10 +3,12 @@
 import pytest
 from fakes import FakePool, drive, fake_stage, install, job
 
-from reenactory.infra.index import Entry, RecordIndex
+from reenactory.infra.entries import Entry
+from reenactory.infra.index import RecordIndex
 from reenactory.infra.pool import WorkerCrashError
-from reenactory.infra.store import Store
+from reenactory.infra.store import Store, StoreFailed
 from reenactory.models.weights import WeightMissing
+from reenactory.tasks.drive import STORE_AWAY
 from reenactory.tasks.outcomes import Reason
 from reenactory.tasks.stage import Chain
 
@@ -135,3 +137,35 @@ def test_progress_comes_to_its_end(store: Store) -> None:
     assert running.tally.finished == pytest.approx(running.tally.expected)
     assert running.tally.running == {}
     assert running.tally.outcomes["finished"] == 3
+
+
+def test_what_another_run_made_while_a_chain_waited_is_not_made_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reenactory.tasks.drive.LOOK_AGAIN_S", -1.0)
+    pool = FakePool(store)
+    running = drive(store, pool)
+    submit = pool.submit
+
+    def submit_and_be_overtaken(request: Chain) -> object:
+        drive(store, FakePool(store)).run([(job("one", "b"),)])  # another run, with an index of its own
+        return submit(request)
+
+    pool.submit = submit_and_be_overtaken  # type: ignore[method-assign, assignment]
+    pool.slots = 1
+    ledger = running.run([(job("one", "a"),), (job("one", "b"),)])
+    assert [chain[0].label for chain in pool.asked] == ["one a"]
+    assert (+ledger.computed, +ledger.cached) == ({"one": 1}, {"one": 1})
+
+
+def test_a_store_that_is_away_ends_the_run_instead_of_failing_every_item(store: Store) -> None:
+    pool = FakePool(store, {f"one {number}": [StoreFailed("s3://b: away")] * 2 for number in range(9)})
+    with pytest.raises(StoreFailed):
+        drive(store, pool).run([(job("one", str(number)),) for number in range(9)])
+    failed_for_good = [label for label, faults in pool.faults.items() if not faults]
+    assert STORE_AWAY <= len(failed_for_good) <= STORE_AWAY + pool.slots
+
+
+def test_items_that_fail_for_other_reasons_do_not_end_the_run(store: Store) -> None:
+    pool = FakePool(store, {f"one {number}": [OSError("broken")] * 2 for number in range(9)})
+    assert len(drive(store, pool).run([(job("one", str(number)),) for number in range(10)]).failures) == 9

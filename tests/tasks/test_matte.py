@@ -129,7 +129,7 @@ def test_the_clips_table_gets_the_numbers_and_the_job_the_clips_place(store: Sto
     }
     rate = {"fps_num": 25, "fps_den": 1}
     chain = jobs.video_chain(source)
-    sizes = {"width": 640, "height": 360, "has_audio": False, "frames": 99}
+    sizes = {"width": 640, "height": 360, "has_audio": False, "frames": 99, "deinterlace": "never"}
     record(chain[0], Made({}, 99, {**rate, **sizes}))
     record(chain[1], Made({}, 99, {"clips": [clip], "missed": []}))
     ((cropping,),) = jobs.follow_up(source, chain, {job.keys[0]: index.get(job.stage, job.keys[0]) for job in chain})  # type: ignore[misc]

@@ -22,6 +22,7 @@ from reenactory.tasks.track import Params as TrackParams
 
 SOURCE = Source("/videos/id10280/NXjT3732Ekg.mp4", "NXjT3732Ekg", "id10280", "800000:1", "5" * 64)
 FOUND = {"fps_num": 25, "fps_den": 1, "width": 1280, "height": 720, "has_audio": True, "frames": 2000}
+FOUND["deinterlace"] = "never"
 QUALITY = {"track_iou_min": 0.5, "face_px_min": 100, "faces_max": 1, "blur": 20.0}
 QUALITY |= {"detected_share": 1.0, "motion": 0.2, "face": None, "crop_mode": "square"}
 CLIP = {"start_frame": 1093, "frame_count": 99, "box_ltrb": [334, 46, 760, 472], **QUALITY}

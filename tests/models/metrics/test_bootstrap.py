@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from reenactory.models.metrics.bootstrap import cluster_bootstrap, draw_clusters, paired_bootstrap
+from reenactory.models.metrics.bootstrap import cluster_bootstrap, paired_bootstrap
+from reenactory.models.metrics.means import ClusterSums, draw_clusters
 
 
 def _people(rng: np.random.Generator, people: int, frames: int) -> tuple[np.ndarray, list[str]]:
@@ -22,6 +23,25 @@ def test_equals_a_loop_over_resampled_values() -> None:
     assert interval.mean == pytest.approx(24 / 5)
     assert (interval.ci_low, interval.ci_high) == pytest.approx((low, high))
     assert (interval.n, interval.n_dropped, interval.n_clusters) == (5, 1, 3)
+
+
+def test_merged_shards_equal_the_single_process() -> None:
+    rng = np.random.default_rng(3)
+    values, clusters = _people(rng, 12, 31)
+    values[rng.integers(0, len(values), 20)] = np.nan
+    order = rng.permutation(len(values))
+    merged = ClusterSums()
+    for part in np.array_split(order, 7):
+        merged.merge(ClusterSums.of(values[part], [clusters[index] for index in part]))
+    fed = ClusterSums()
+    for person in sorted(set(clusters)):
+        fed.update(person, values[[name == person for name in clusters]])
+    whole = cluster_bootstrap(values, clusters, seed=1)
+    for other in (merged.interval(seed=1), fed.interval(seed=1)):
+        assert (other.n, other.n_dropped, other.n_clusters) == (whole.n, whole.n_dropped, 12)
+        assert (other.mean, other.ci_low, other.ci_high) == pytest.approx(
+            (whole.mean, whole.ci_low, whole.ci_high), rel=1e-12
+        )
 
 
 def test_covers_the_truth_about_as_often_as_it_says() -> None:
@@ -57,7 +77,7 @@ def test_pairing_removes_what_both_methods_share() -> None:
     shared, clusters = _people(rng, 20, 10)
     better = shared - 0.2 + rng.normal(0, 0.05, len(shared))
     better[3] = np.nan
-    paired = paired_bootstrap(better, shared, clusters, direction="lower", seed=0)
+    paired = paired_bootstrap(better, shared, clusters, clusters, direction="lower", seed=0)
     assert paired.difference.mean == pytest.approx(-0.2, abs=0.02)
     assert paired.difference.ci_high < 0.0  # although the values themselves spread by 1
     assert paired.difference.n_dropped == 1
@@ -66,16 +86,16 @@ def test_pairing_removes_what_both_methods_share() -> None:
 
 def test_ties_count_half() -> None:
     same = np.array([1.0, 2.0, 3.0, 4.0])
-    assert paired_bootstrap(same, same, list("aabb"), direction="higher", seed=0).share_won == 0.5
+    assert paired_bootstrap(same, same, list("aabb"), list("wxyz"), direction="higher", seed=0).share_won == 0.5
     first = np.array([2.0, 2.0, 3.0, 3.0])
-    assert paired_bootstrap(first, same, list("aabb"), direction="higher", seed=0).share_won == 0.5
-    assert paired_bootstrap(first, same, list("aabb"), direction="lower", seed=0).share_won == 0.5
+    assert paired_bootstrap(first, same, list("aabb"), list("wxyz"), direction="higher", seed=0).share_won == 0.5
+    assert paired_bootstrap(first, same, list("aabb"), list("wxyz"), direction="lower", seed=0).share_won == 0.5
 
 
 def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="N clusters"):
         cluster_bootstrap(np.zeros(3), ["a"], seed=0)
     with pytest.raises(ValueError, match="differ in shape"):
-        paired_bootstrap(np.zeros(3), np.zeros(2), ["a"], direction="lower", seed=0)
+        paired_bootstrap(np.zeros(3), np.zeros(2), ["a"], ["p"], direction="lower", seed=0)
     with pytest.raises(ValueError, match="level"):
         cluster_bootstrap(np.zeros(3), ["a", "b", "c"], seed=0, level=95)

@@ -5,13 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from reenactory.models.metrics.faces import aed_l1, aed_l2, akd, apd_l1_angles, apd_l2_angles
+from reenactory.models.metrics.faces import aed_l1, aed_l2, akd, apd_l1_angles, apd_l1_pose6, apd_l2_angles
 
 CASES = [
     (aed_l1, (64,), "mean"),
     (aed_l2, (64,), "norm"),
     (apd_l1_angles, (3,), "mean"),
     (apd_l2_angles, (3,), "norm"),
+    (apd_l1_pose6, (6,), "mean"),
     (akd, (68, 2), "mean"),
 ]
 
@@ -38,6 +39,9 @@ def test_angles_go_the_short_way_round() -> None:
     near, far = np.array([[3.1, 0.0, 0.0]]), np.array([[-3.1, 0.0, 0.0]])
     assert apd_l2_angles(near, far)[0] == pytest.approx(2 * math.pi - 6.2)
     assert apd_l1_angles(near, far)[0] == pytest.approx((2 * math.pi - 6.2) / 3)
+    still = np.array([[4.0, 0.0, 0.0]])  # translations are not wrapped
+    six = apd_l1_pose6(np.hstack([near, still]), np.hstack([far, -still]))
+    assert six[0] == pytest.approx((2 * math.pi - 6.2 + 8.0) / 6)
 
 
 def test_padding_counts_in_the_mean_of_aed() -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reenactory.models.metrics.bootstrap import draw_clusters
 from reenactory.models.metrics.fid_interval import fid_interval
 from reenactory.models.metrics.frechet import fid
+from reenactory.models.metrics.means import draw_clusters
 
 
 def _sets(n: int, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32], list[str]]:

@@ -1,0 +1,82 @@
+"""`reenactory metrics list`: the registry of metrics as a person, or a program, reads it."""
+
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from reenactory.models.metrics.definition import ARROWS, WORDS, Definition
+from reenactory.models.metrics.registry import DEFINITIONS, KNOWN
+from reenactory.models.weights import sha256_of
+from reenactory.tasks.errors import WrongUseError
+
+LABEL = 12  # columns of a line's name
+READABLE = 120  # longest line that the eye follows back
+
+
+def metrics_text(names: Sequence[str] | None, width: int) -> str:
+    """A paragraph per metric, at most `width` wide.
+
+    Raises:
+        WrongUseError: no metric has such a name.
+    """
+    return "\n\n".join("\n".join(_lines(entry, min(width, READABLE))) for entry in _chosen(names))
+
+
+def metrics_json(names: Sequence[str] | None) -> str:
+    """A JSON array of the metrics, weights with their sha256. Errors as `metrics_text`."""
+    return json.dumps([_row(entry) for entry in _chosen(names)], indent=1, ensure_ascii=False)
+
+
+def _chosen(names: Sequence[str] | None) -> list[Definition]:
+    unknown = sorted(set(names or ()) - set(KNOWN))
+    if unknown:
+        raise WrongUseError(f"no metric is called {unknown[0]!r}; there are: {', '.join(KNOWN)}")
+    return [entry for entry in DEFINITIONS if not names or entry.name in names]
+
+
+def _row(entry: Definition) -> dict[str, object]:
+    return {
+        "name": entry.name,
+        "definition": entry.definition,
+        "formula": entry.formula,
+        "direction": entry.direction,
+        "range": list(entry.range),
+        "unit": entry.unit,
+        "per": entry.per,
+        "protocols": list(entry.protocols),
+        "optional": entry.optional,
+        "inputs": entry.inputs,
+        "caution": entry.caution,
+        "used_by": [{"paper": use.paper, "tables": use.tables, "note": use.note} for use in entry.used_by],
+        "weights": {name: sha256_of(name) for name in entry.weights},
+    }
+
+
+def _lines(entry: Definition, width: int) -> Iterator[str]:
+    title = f"{entry.name} {ARROWS[entry.direction]}"
+    yield f"{title}  one value per {entry.per}, {' and '.join(entry.protocols)} pairs{_optional(entry)}"
+    parts = {
+        "definition": [entry.definition],
+        "formula": [entry.formula],
+        "range": [f"{entry.range_text}; {WORDS[entry.direction]}"],
+        "inputs": [entry.inputs],
+        "weights": [f"{name} sha256 {sha256_of(name)}" for name in entry.weights],
+        "used by": [str(use) for use in entry.used_by],
+        "caution": [entry.caution] if entry.caution else [],
+    }
+    for label, texts in parts.items():
+        for index, text in enumerate(texts):
+            first = f"  {label if not index else '':{LABEL}}"
+            rest = " " * len(first)
+            yield textwrap.fill(
+                text,
+                width,
+                initial_indent=first,
+                subsequent_indent=rest,
+                break_on_hyphens=False,
+                break_long_words=False,
+            )
+
+
+def _optional(entry: Definition) -> str:
+    return f"; only with --set score.{entry.name}=true" if entry.optional else ""

@@ -1,0 +1,116 @@
+"""One source animated by many frames: its features once, motion in batches, the background kept."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reenactory.models.flow3d.composition import compose
+from reenactory.models.flow3d.network import Face, Flow3d
+
+BATCH = {"cuda": 32, "cpu": 4}
+
+
+class Matter(Protocol):
+    """Mattes the frames of one clip, in order and in portions: (n, H, W, 3) uint8 to (n, H, W) uint8."""
+
+    def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]: ...
+
+
+class SourceState(NamedTuple):
+    """What depends on the source alone; all of batch size 1, on the network's device."""
+
+    frame: Tensor  # (1, 3, H, W) in [-1, 1], at its own size
+    image: Tensor  # (1, 3, S, S), at the network's
+    alpha: Tensor  # (1, 1, S, S)
+    person: Tensor  # (1, 3, S, S)
+    volume: Tensor
+    lifted: Tensor
+
+
+@torch.inference_mode()
+def prepare(network: Flow3d, frame: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> SourceState:
+    """Args: frame (H, W, 3) uint8 RGB, alpha (H, W) uint8, of any one size."""
+    device = next(network.parameters()).device
+    whole = torch.from_numpy(np.ascontiguousarray(frame)).to(device).permute(2, 0, 1)[None].float() / 127.5 - 1
+    matte = torch.from_numpy(np.ascontiguousarray(alpha)).to(device)[None, None].float() / 255
+    image, matte = _resized(whole, network.config.image_px), _resized(matte, network.config.image_px).clamp(0, 1)
+    person = network.person(image, matte)
+    with _precision(device):
+        return SourceState(whole, image, matte, person, network.features(person), network.warping.lift(person))
+
+
+@torch.inference_mode()
+def animate(
+    network: Flow3d, state: SourceState, windows: NDArray[np.float32], matter: Matter | None = None
+) -> Iterator[NDArray[np.float32]]:
+    """Frames in portions of (n, 3, H, W) float32 in [0, 1], RGB, in the order of the windows.
+
+    Args:
+        windows: (T, 73, 27) without NaN.
+        matter: for networks that have no alpha of their own (`alpha_source = rvm_on_refined`); called in order.
+    """
+    device = state.image.device
+    size = BATCH.get(device.type, BATCH["cpu"])
+    for start in range(0, len(windows), size):
+        with _precision(device):
+            frames = _portion(network, state, torch.from_numpy(windows[start : start + size]).to(device), matter)
+        yield ((frames.float() + 1) / 2).clamp(0, 1).cpu().numpy()
+
+
+def _portion(network: Flow3d, state: SourceState, windows: Tensor, matter: Matter | None) -> Tensor:
+    count = len(windows)
+    code = network.mapping(windows)
+    person, volume, image, source_alpha = (
+        part.expand(count, *part.shape[1:]) for part in (state.person, state.volume, state.image, state.alpha)
+    )
+    flow = network.warping.flow(state.lifted.expand(count, *state.lifted.shape[1:]), code)
+    face = network.refine(person, network.decode(network.move(volume, flow)), code)
+    if not network.config.separate_background:
+        return _resized(face.picture.float(), state.frame.shape[-1])
+    alpha = network.alpha_of(face)
+    alpha = _matted(face, matter) if alpha is None else alpha
+    composite = compose(face.picture, alpha, image, source_alpha)
+    painted = network.inpaint(composite, code)
+    return keep_background(painted.float(), alpha.float(), source_alpha, state.frame)
+
+
+def _matted(face: Face, matter: Matter | None) -> Tensor:
+    if matter is None:
+        raise ValueError("these weights were trained with alpha_source = rvm_on_refined: a matter is needed")
+    pictures = ((face.picture.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    alphas = matter(pictures.permute(0, 2, 3, 1).cpu().numpy())
+    return torch.from_numpy(alphas).to(face.picture.device)[:, None].float() / 255
+
+
+def keep_background(painted: Tensor, alpha: Tensor, source_alpha: Tensor, frame: Tensor) -> Tensor:
+    """What was made, where the person is or was; elsewhere the source's own pixels, at their own size.
+
+    The border between the two lies outside both mattes and is blended over a few pixels.
+
+    Args:
+        painted: (B, 3, S, S) in [-1, 1].
+        alpha, source_alpha: (B, 1, S, S) of the made face and of the source.
+        frame: (1, 3, H, W), the source.
+
+    Returns:
+        (B, 3, H, W).
+    """
+    changed = torch.maximum(alpha, source_alpha)
+    changed = F.avg_pool2d(F.max_pool2d(changed, 7, 1, 3), 5, 1, 2, count_include_pad=False)
+    mask = _resized(changed, frame.shape[-1]).clamp(0, 1)
+    return mask * _resized(painted, frame.shape[-1]) + (1 - mask) * frame
+
+
+def _resized(picture: Tensor, side: int) -> Tensor:
+    if picture.shape[-1] == side:
+        return picture
+    return F.interpolate(picture, (side, side), mode="bicubic", antialias=True, align_corners=False)
+
+
+def _precision(device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")

@@ -1,0 +1,244 @@
+"""Every choice of the network and its training, in one frozen tree, with presets.
+
+Plain dataclasses: training runs on machines that have torch and numpy and nothing else. Where pydantic is at hand
+(`flows/train.py`), it reads the same classes, and an unknown key is an error.
+"""
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Literal
+
+DESCRIPTOR = 73  # expression 64, angles 3, translation 3, crop 3
+MAX_RADIUS = 13  # frames on either side: the window always has 27, whatever part of it is used
+
+AdainSite = Literal["decoder", "encoder", "both"]
+AlphaSource = Literal["rvm_on_refined", "head", "threshold"]
+Norm = Literal["instance", "layer"]
+Precision = Literal["float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes and switches of the network. The defaults are the paper's system at 256x256 with 61 M parameters."""
+
+    image_px: int = 256  # side of the square picture; a power of two times 2^unet_levels
+    style: int = 256  # length of the motion code T
+    window_radius: int = 13  # 0: the centre frame 27 times (the paper's ablation)
+    standardise: bool = True  # descriptors by mean and deviation of the training data; raw ones have tx near 100
+
+    volume_channels: int = 32  # C
+    volume_depth: int = 16  # D
+    flow_dim: Literal[2, 3] = 3  # 2: channels and depth folded together, moved in the picture's plane only (ablation)
+    flow_base: int = 32  # of the 2D lift
+    flow_levels: tuple[int, ...] = (64, 128, 256)  # channels; each level halves depth and picture
+    feature_base: int = 64
+    feature_blocks: int = 3
+    feature_spatial_stride: int = 1  # 2: the last block halves the picture (the paper's name for it suggests so)
+    decoder_width: int = 256
+    decoder_residuals: int = 6
+
+    unet_base: int = 64
+    unet_levels: int = 4
+    adain_site: AdainSite = "decoder"  # the paper's text says encoder, its supplement decoder
+
+    norm: Norm = "instance"  # where there is no AdaIN; layer: all channels together, which keeps a picture's tint
+
+    refiner: bool = True  # False: the warped picture is composed (ablation)
+    separate_background: bool = True  # False: whole frames everywhere, no inpainter (ablation)
+    hole_mask: bool = True  # the inpainter sees which pixels nobody knows
+    alpha_source: AlphaSource = "rvm_on_refined"  # of the face that was made: matted again, or predicted with it
+
+    def __post_init__(self) -> None:
+        faults = {
+            f"image_px {self.image_px} is not a multiple of {self.coarsest}": self.image_px % self.coarsest,
+            f"volume_depth {self.volume_depth} cannot be halved {len(self.flow_levels)} times": self.flow_dim == 3
+            and self.volume_depth % 2 ** len(self.flow_levels),
+            f"window_radius {self.window_radius} is outside 0..{MAX_RADIUS}": not 0 <= self.window_radius <= MAX_RADIUS,
+            f"feature_spatial_stride {self.feature_spatial_stride} is neither 1 nor 2": self.feature_spatial_stride
+            not in (1, 2),
+            "feature_spatial_stride 2 needs flow_dim 3": self.feature_spatial_stride == 2 and self.flow_dim == 2,
+        }
+        found = [fault for fault, present in faults.items() if present]
+        if found:
+            raise ValueError(f"network: {'; '.join(found)}")
+
+    @property
+    def coarsest(self) -> int:
+        """What the side of the picture must be a multiple of: U-Net halvings; two of the lift and those of the flow."""
+        return int(2 ** max(self.unet_levels, 2 + len(self.flow_levels)))
+
+    @property
+    def predicts_alpha(self) -> bool:
+        return self.separate_background and self.alpha_source == "head"
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the paper's equations 2 to 9, and what it leaves open. 0 switches a term off."""
+
+    perceptual_warp: float = 2.5  # eq. 2
+    cyclic_warp: float = 2.5  # eq. 3; 0 also saves the second pass (ablation)
+    warped_volume: float = 100.0  # eq. 4
+    features: float = 100.0  # eq. 5
+    inpaint: float = 2.5  # eq. 6
+    perceptual_refine: float = 4.0  # eq. 7
+    style_refine: float = 1000.0  # eq. 8
+    alpha: float = 1.0  # only with alpha_source = head: L1 against the target's matte
+    pyramid: int = 4  # scales of the perceptual terms: full, /2, /4, /8, as far as they keep 16 pixels
+    detach_volume: bool = False  # True: eq. 4 does not train the encoder through the target's volume
+
+
+@dataclass(frozen=True)
+class PhaseConfig:
+    """One of the two phases; each starts with a fresh optimiser."""
+
+    steps: int = 100_000
+    learning_rate: float = 1e-4
+    drop_at: float = 0.5  # share of the steps after which the rate falls; the paper: epoch 50 of 100
+    drop_by: float = 5.0
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the network is trained. The paper's 100 epochs per phase are `paper_steps` of a dataset."""
+
+    seed: int = 0
+    pairs: int = 5  # source and target draws per step and process
+    both_directions: bool = True  # each pair also the other way round: twice as many examples per step
+    phase_1: PhaseConfig = field(default_factory=PhaseConfig)  # without the refiner, inpainter on true composites
+    phase_2: PhaseConfig = field(default_factory=PhaseConfig)  # everything
+    betas: tuple[float, float] = (0.5, 0.999)
+    clip_norm: float | None = None  # of the gradient over all parameters; None: as the paper, unbounded
+    ema_decay: float = 0.99778  # of the weights that are validated and rendered with; less in the first steps
+    precision: Precision = "float32"  # on CUDA only; on the CPU always float32
+    channels_last: bool = False  # of the 2D convolutions
+    threads: int = 2  # that read and decode ahead of the device
+    log_every: int = 20  # steps
+    checkpoint_minutes: float = 10.0
+    validate_every: int = 2000  # steps; validation also happens at the end
+    validation_pairs: int = 32
+    strip_rows: int = 6
+
+    @property
+    def steps(self) -> int:
+        return self.phase_1.steps + self.phase_2.steps
+
+
+@dataclass(frozen=True)
+class Flow3dConfig:
+    """The whole tree."""
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+PRESETS: dict[str, Flow3dConfig] = {
+    "paper": Flow3dConfig(training=TrainingConfig(precision="bfloat16", channels_last=True)),
+    # Under 10 M parameters: 20 MB as float16.
+    "small": Flow3dConfig(
+        NetworkConfig(
+            image_px=128,
+            volume_channels=16,
+            volume_depth=8,
+            flow_base=16,
+            flow_levels=(32, 64, 96),
+            feature_base=32,
+            decoder_width=128,
+            decoder_residuals=4,
+            unet_base=20,
+            norm="layer",
+            alpha_source="head",
+        ),
+        LossConfig(),
+        TrainingConfig(
+            pairs=16,
+            phase_1=PhaseConfig(20_000),
+            phase_2=PhaseConfig(40_000),
+            precision="bfloat16",
+            channels_last=True,
+        ),
+    ),
+    "tiny": Flow3dConfig(
+        NetworkConfig(
+            image_px=64,
+            volume_channels=4,
+            volume_depth=4,
+            flow_base=8,
+            flow_levels=(8, 16),
+            feature_base=8,
+            decoder_width=16,
+            decoder_residuals=2,
+            unet_base=8,
+            unet_levels=2,
+            norm="layer",
+            alpha_source="head",
+        ),
+        LossConfig(),
+        TrainingConfig(
+            pairs=2,
+            phase_1=PhaseConfig(2_000),
+            phase_2=PhaseConfig(2_000),
+            validate_every=500,
+            validation_pairs=8,
+        ),
+    ),
+}
+
+# What the paper switched off one at a time, with its FID (self, cross); full system: 51.87, 224.57.
+ABLATIONS: dict[str, dict[str, dict[str, object]]] = {
+    "flow_2d": {"network": {"flow_dim": 2}},  # 55.27, 234.91
+    "no_refiner": {"network": {"refiner": False}},  # 54.42, 226.61
+    "no_cyclic_loss": {"losses": {"cyclic_warp": 0.0}},  # 53.03, 225.61
+    "no_separation": {"network": {"separate_background": False}},  # 81.97, 241.91
+    "one_frame": {"network": {"window_radius": 0}},  # 54.27, 227.24
+}
+
+
+class OtherTrainingError(ValueError):
+    """A checkpoint of another configuration is where this training would go on."""
+
+
+def preset(name: str) -> Flow3dConfig:
+    """A preset by name; ValueError lists those that exist."""
+    if name not in PRESETS:
+        raise ValueError(f"no preset {name!r}; there are: {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def changed(config: Flow3dConfig, changes: dict[str, dict[str, object]]) -> Flow3dConfig:
+    """The tree with some values replaced, by section; the phases of `training` take tables of their own.
+
+    Raises:
+        ValueError: a section or key that does not exist, or a value out of its range.
+    """
+    sections: dict[str, object] = {}
+    for name, values in changes.items():
+        if name not in {section.name for section in fields(config)}:
+            raise ValueError(f"no section {name!r}; there are: network, losses, training")
+        sections[name] = _replaced(getattr(config, name), values, name)
+    return replace(config, **sections)  # type: ignore[arg-type]
+
+
+def from_dict(tree: dict[str, dict[str, object]]) -> Flow3dConfig:
+    """The inverse of `as_dict`, for what a checkpoint says of itself."""
+    return changed(Flow3dConfig(), tree)
+
+
+def _replaced(section: object, values: dict[str, object], place: str) -> object:
+    known = {item.name: getattr(section, item.name) for item in fields(section)}  # type: ignore[arg-type]
+    for name, value in values.items():
+        if name not in known:
+            raise ValueError(f"{place} has no {name!r}; it has: {', '.join(known)}")
+        if isinstance(known[name], PhaseConfig) and isinstance(value, dict):
+            known[name] = _replaced(known[name], value, f"{place}.{name}")
+        else:
+            known[name] = tuple(value) if isinstance(value, list) else value
+    return type(section)(**known)
+
+
+def paper_steps(identities: int, pairs: int, epochs: int = 100, draws: int = 100) -> int:
+    """Steps of one phase by the paper's schedule: an epoch draws every training person `draws` times."""
+    return max(1, round(epochs * draws * identities / pairs))

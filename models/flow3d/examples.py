@@ -1,0 +1,81 @@
+"""What training eats: batches as they lie on disk, and the same as tensors of the network."""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """Frames (B, S, S, 3) uint8 RGB, mattes (B, S, S) uint8, windows (B, 73, 27) float32 without NaN."""
+
+    source: NDArray[np.uint8]
+    source_alpha: NDArray[np.uint8]
+    source_window: NDArray[np.float32]
+    target: NDArray[np.uint8]
+    target_alpha: NDArray[np.uint8]
+    target_window: NDArray[np.float32]
+
+    def head(self, count: int) -> "Batch":
+        """The first examples."""
+        return Batch(
+            self.source[:count],
+            self.source_alpha[:count],
+            self.source_window[:count],
+            self.target[:count],
+            self.target_alpha[:count],
+            self.target_window[:count],
+        )
+
+
+class Examples(NamedTuple):
+    """Pictures (B, 3, S, S) in [-1, 1], mattes (B, 1, S, S) in [0, 1], windows (B, 73, 27), on one device."""
+
+    source: Tensor
+    source_alpha: Tensor
+    source_window: Tensor
+    target: Tensor
+    target_alpha: Tensor
+    target_window: Tensor
+
+
+class Statistics(NamedTuple):
+    """Mean and deviation of descriptors, each (73,) float32."""
+
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+
+
+class TrainingSource(Protocol):
+    """Where batches come from: real clips, or faces that are rendered for the purpose."""
+
+    def batch(self, number: int) -> Batch:
+        """Batch `number` of this source's seed, always the same one. Called from several threads at a time."""
+
+    def statistics(self) -> Statistics:
+        """Of the descriptors it draws from."""
+
+
+def to_examples(batch: Batch, device: torch.device) -> Examples:
+    """Bytes travel to the device and become floats there: a quarter of the traffic."""
+
+    def picture(frames: NDArray[np.uint8]) -> Tensor:
+        moved = torch.from_numpy(frames).to(device, non_blocking=True).permute(0, 3, 1, 2)
+        return moved.to(torch.float32).contiguous() / 127.5 - 1.0
+
+    def matte(alphas: NDArray[np.uint8]) -> Tensor:
+        return torch.from_numpy(alphas).to(device, non_blocking=True)[:, None].to(torch.float32) / 255.0
+
+    def window(descriptors: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(descriptors).to(device, non_blocking=True)
+
+    return Examples(
+        picture(batch.source),
+        matte(batch.source_alpha),
+        window(batch.source_window),
+        picture(batch.target),
+        matte(batch.target_alpha),
+        window(batch.target_window),
+    )

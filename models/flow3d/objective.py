@@ -1,0 +1,103 @@
+"""The losses of the paper (equations 2 to 9) over one batch, for each of the two phases."""
+
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reenactory.models.flow3d.composition import Composite, compose
+from reenactory.models.flow3d.config import LossConfig
+from reenactory.models.flow3d.examples import Examples
+from reenactory.models.flow3d.network import Face, Flow3d, Warped
+from reenactory.models.perceptual.losses import Pyramid, perceptual_distance, pyramid, style_distance
+from reenactory.models.perceptual.vgg import VggFeatures
+
+Phase = Literal[1, 2]
+FaceFrom = Literal["target", "warped", "refined"]
+
+
+class Made(NamedTuple):
+    """What the network makes of one batch, stage by stage."""
+
+    person: Tensor  # the source's
+    code: Tensor  # the target's
+    volume: Tensor  # the source's
+    warped: Warped
+    face: Face
+    composite: Composite
+    painted: Tensor
+
+
+def made_of(network: Flow3d, examples: Examples, face_from: FaceFrom) -> Made:
+    """The way from a source and a target's motion to a picture.
+
+    The alpha of the made face is the network's own; where that has none (`rvm_on_refined`), training uses the target's
+    matte, which is what the matting of a perfect face would give.
+
+    Args:
+        face_from: which face is laid over the background: the target's own (the inpainter of phase 1 learns on true
+            ones), the warped one, or the refined one (phase 2, and rendering).
+    """
+    person = network.person(examples.source, examples.source_alpha)
+    code = network.mapping(examples.target_window)
+    volume = network.features(person)
+    warped = network.warp(person, code, volume)
+    if face_from == "target":
+        face = Face(network.person(examples.target, examples.target_alpha), examples.target_alpha)
+    elif face_from == "warped":
+        face = Face(warped.picture, warped.alpha)
+    else:
+        face = network.refine(person, warped, code)
+    if not network.config.separate_background:
+        hole = torch.zeros_like(face.picture[:, :1])
+        return Made(person, code, volume, warped, face, Composite(face.picture, hole), face.picture)
+    alpha = face.alpha if face_from == "target" else network.alpha_of(face)
+    alpha = examples.target_alpha if alpha is None else alpha
+    composite = compose(face.picture, alpha, examples.source, examples.source_alpha)
+    return Made(person, code, volume, warped, face, composite, network.inpaint(composite, code))
+
+
+class Objective(nn.Module):
+    """Network and losses in one: a batch in, the terms of equation 9 out, weighted, `total` among them."""
+
+    def __init__(self, network: Flow3d, features: VggFeatures, weights: LossConfig) -> None:
+        super().__init__()
+        self.network = network
+        self.vgg = features
+        self.weights = weights
+
+    def forward(self, examples: Examples, phase: Phase) -> dict[str, Tensor]:
+        network, weights = self.network, self.weights
+        made = made_of(network, examples, "target" if phase == 1 else "refined")
+        target = network.person(examples.target, examples.target_alpha)
+        true = self._true(target)
+        terms = {"perceptual_warp": perceptual_distance(self._seen(made.warped.picture), true)}
+        if weights.cyclic_warp:
+            back = network.warp(made.warped.picture, network.mapping(examples.source_window))
+            terms["cyclic_warp"] = F.l1_loss(back.picture, made.person)
+        if weights.warped_volume:
+            volume = network.features(target)
+            volume = volume.detach() if weights.detach_volume else volume
+            terms["warped_volume"] = F.mse_loss(made.warped.volume.float(), volume.float())
+        if weights.features:
+            again = network.decode(made.volume).picture
+            terms["features"] = perceptual_distance(self._seen(again), self._true(made.person))
+        if network.config.separate_background:
+            terms["inpaint"] = perceptual_distance(self._seen(made.painted), self._true(examples.target))
+        if phase == 2 and network.refiner is not None:
+            refined = self._seen(made.face.picture)
+            terms["perceptual_refine"] = perceptual_distance(refined, true)
+            terms["style_refine"] = style_distance(refined[0], true[0])
+        alpha = made.warped.alpha if network.refiner is None else made.face.alpha
+        if network.config.predicts_alpha and alpha is not None and (phase == 2 or network.refiner is None):
+            terms["alpha"] = F.l1_loss(alpha, examples.target_alpha)
+        weighted = {name: getattr(weights, name) * term.float() for name, term in terms.items()}
+        return {**weighted, "total": torch.stack(list(weighted.values())).sum()}
+
+    def _seen(self, picture: Tensor) -> Pyramid:
+        return pyramid(self.vgg, picture, self.weights.pyramid)
+
+    @torch.no_grad()
+    def _true(self, picture: Tensor) -> Pyramid:
+        return self._seen(picture)

@@ -1,0 +1,1 @@
+"""VGG features and the losses that compare pictures by them."""
