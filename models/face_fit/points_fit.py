@@ -93,8 +93,8 @@ def fit_identity(model: PointModel, seen: Observed, start: State, settings: FitS
     for step in range(settings.identity_steps):
         pulls = _pulls(model, seen, state, settings, robust=step >= settings.hessian_steps)
         if step % settings.hessian_steps == 0:
-            curvature = _hessian(modes, pulls, state, 1)  # of fewer points it would miss what small modes do
-        whole = _Step(curvature.clone(), _downhill(modes, pulls, state))
+            curvature = _hessian(modes, pulls, state, 1).double()  # of fewer points it would miss what small modes do
+        whole = _Step(curvature.clone(), _downhill(modes, pulls, state).double())
         _believe_scores(whole, seen, state, settings)
         hessian, downhill = _without(whole, _held(whole, state))
         factor = torch.linalg.cholesky(hessian[:, :FRAME, :FRAME])
@@ -110,7 +110,7 @@ def fit_identity(model: PointModel, seen: Observed, start: State, settings: FitS
 
 
 class _Step(NamedTuple):
-    """Normal equations of frames: hessian (T, P, P) and downhill (T, P), float64."""
+    """Normal equations of frames: hessian (T, P, P) and downhill (T, P)."""
 
     hessian: Tensor
     downhill: Tensor
@@ -157,7 +157,7 @@ def _shown(model: PointModel, rotation: Tensor, hidden: float) -> Tensor:
 
 
 def _downhill(modes: Tensor, pulls: _Pulls, state: State) -> Tensor:
-    """(T, 7 + K) float64: minus the gradient for the frame's unknowns and K modes (K, N, 3)."""
+    """(T, 7 + K): minus the gradient for the frame's unknowns and K modes (K, N, 3)."""
     force = -(pulls.residual[..., None, :] @ pulls.by_place)[..., 0, :]  # (T, N, 3)
     parts = (
         torch.linalg.cross(pulls.turned, force).sum(dim=1),
@@ -165,13 +165,13 @@ def _downhill(modes: Tensor, pulls: _Pulls, state: State) -> Tensor:
         -(pulls.residual[..., 2] * pulls.by_origin).sum(dim=1, keepdim=True),
         (force @ state.rotation).flatten(1) @ modes.flatten(1).T,
     )
-    return torch.cat(parts, dim=1).double()
+    return torch.cat(parts, dim=1)
 
 
 def _hessian(thinned: Tensor, pulls: _Pulls, state: State, stride: int) -> Tensor:
-    """(T, P, P) float64, of every n-th point, times n: the gradient is exact, so this only steers the way there."""
+    """(T, P, P), of every n-th point, times n: the gradient is exact, so this only steers the way there."""
     jacobian = _jacobian(thinned, _Pulls(*(values[:, ::stride] for values in pulls)), state)
-    return stride * (jacobian.transpose(1, 2) @ jacobian).double()
+    return stride * (jacobian.transpose(1, 2) @ jacobian)
 
 
 def _jacobian(modes: Tensor, pulls: _Pulls, state: State) -> Tensor:
@@ -192,7 +192,7 @@ def _believe_scores(step: _Step, seen: Observed, state: State, settings: FitSett
     """Adds the prior of the expression units about their scores."""
     belief = settings.score**-2
     step.hessian.diagonal(dim1=1, dim2=2)[:, POSE:FRAME] += belief
-    step.downhill[:, POSE:FRAME] += belief * (seen.scores - state.units).double()
+    step.downhill[:, POSE:FRAME] += belief * (seen.scores - state.units)
 
 
 def _held(step: _Step, state: State) -> Tensor:
@@ -205,7 +205,7 @@ def _held(step: _Step, state: State) -> Tensor:
 
 def _without(step: _Step, held: Tensor) -> _Step:
     """The same equations for the unknowns that are not held; the others do not move."""
-    free = (~held).double()
+    free = (~held).to(step.downhill)
     hessian = step.hessian * free[:, :, None] * free[:, None, :]
     hessian.diagonal(dim1=1, dim2=2).add_(1 - free)
     return _Step(hessian, step.downhill * free)
