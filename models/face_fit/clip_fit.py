@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reenactory.models.face_fit.light import SkinModel, fit_light, fit_texture, sample
 from reenactory.models.face_fit.point_model import UNITS, PointModel
-from reenactory.models.face_fit.points_fit import Observed, State, fit_frames, fit_identity
+from reenactory.models.face_fit.points_fit import Observed, State, fit_frames, fit_identity, misfit
 from reenactory.models.face_fit.settings import FitSettings
 from reenactory.models.face_mesh.pose import angles_from_rotation, translation
 from reenactory.models.face_mesh.topology import LANDMARKS_68
@@ -24,7 +24,7 @@ _BATCH = 32  # frames at once: more do not fit the cache
 
 
 class ClipFit(NamedTuple):
-    """T frames; NaN in frames without a face. id and tex are the same in all frames."""
+    """T frames; NaN in frames without a face that can be fitted. id and tex are the same in all frames."""
 
     id: Rows  # (T, 80)
     exp: Rows  # (T, 64), the landmarker's units in its order, in [0, 1]
@@ -50,7 +50,7 @@ class ClipFitter:
 
     @torch.inference_mode()
     def fit(self, frames: NDArray[np.uint8], points: Rows, scores: Rows, rotation: Rows) -> ClipFit:
-        """The face of one person in a clip.
+        """The face of one person in a clip; NaN also where the landmarks are no face that the model can make.
 
         Args:
             frames: (T, H, W, 3) uint8 RGB.
@@ -67,8 +67,10 @@ class ClipFitter:
         out = ClipFit(*(np.full((count, width), np.nan, np.float32) for width in (80, 64, 80, 3, 27, 3, 3)))
         if len(usable):
             seen = observed(points[usable], scores[usable], alignment.only(usable), size)
-            state = self._start(seen, rotation[usable], start[usable])
-            self._fill(out, frames, usable, seen, state, crop)
+            state = self._pose(seen, self._start(seen, rotation[usable], start[usable]))
+            good = (misfit(self._points, seen, state) < self._settings.worst).nonzero()[:, 0]
+            if len(good):
+                self._fill(out, frames, usable[good.numpy()], state.only(good), crop)
         return out
 
     def _start(self, seen: Observed, rotation: Rows, trans: Rows) -> State:
@@ -80,25 +82,27 @@ class ClipFitter:
         found = fit_identity(self._points, seen.only(chosen), guess.only(chosen), self._settings)
         return replace(guess, identity=found.identity)
 
-    def _fill(
-        self, out: ClipFit, frames: NDArray[np.uint8], rows: NDArray[np.int64], seen: Observed, start: State, crop: Rows
-    ) -> None:
-        size = (frames.shape[1], frames.shape[2])
-        skin = self._skin.of_person(start.identity)
-        batches = [torch.arange(first, min(first + _BATCH, len(rows))) for first in range(0, len(rows), _BATCH)]
-        states = [fit_frames(self._points, seen.only(b), start.only(b), self._settings) for b in batches]
-        state = State(
-            torch.cat([part.rotation for part in states]),
-            torch.cat([part.translation for part in states]),
-            torch.cat([part.units for part in states]),
+    def _pose(self, seen: Observed, start: State) -> State:
+        parts = [
+            fit_frames(self._points, seen.only(b), start.only(b), self._settings) for b in _batches(len(seen.points))
+        ]
+        return State(
+            torch.cat([part.rotation for part in parts]),
+            torch.cat([part.translation for part in parts]),
+            torch.cat([part.units for part in parts]),
             start.identity,
         )
+
+    def _fill(self, out: ClipFit, frames: NDArray[np.uint8], rows: NDArray[np.int64], state: State, crop: Rows) -> None:
+        """Writes the frames `rows` of a clip; light and texture are fitted here."""
+        size = (frames.shape[1], frames.shape[2])
+        skin = self._skin.of_person(state.identity)
         camera_of = torch.from_numpy(crop[rows])
         chosen = spread_by_yaw(state.rotation.numpy(), self._settings.identity_frames)
         few = sample(frames[rows[chosen.numpy()]], skin, state.only(chosen), picture_camera(camera_of[chosen], size))
         texture = fit_texture(few, skin)
         albedo = skin.albedo + torch.einsum("k,knc->nc", texture, skin.texture)
-        for batch in batches:
+        for batch in _batches(len(rows)):
             samples = sample(
                 frames[rows[batch.numpy()]], skin, state.only(batch), picture_camera(camera_of[batch], size)
             )
@@ -107,6 +111,10 @@ class ClipFitter:
         out.exp[rows] = _whole_expression(state)
         out.angles[rows] = angles_from_rotation(state.rotation.numpy())
         out.trans[rows], out.crop[rows] = state.translation.numpy(), crop[rows]
+
+
+def _batches(count: int) -> list[torch.Tensor]:
+    return [torch.arange(first, min(first + _BATCH, count)) for first in range(0, count, _BATCH)]
 
 
 def observed(points: Rows, scores: Rows, alignment: Alignment, size: tuple[int, int]) -> Observed:

@@ -18,6 +18,7 @@ from reenactory.models.face_model.conventions import CAMERA_DISTANCE, FOCAL
 POSE = 7  # unknowns before the expression units
 FRAME = POSE + UNIT_COUNT
 _BOUND_ROUNDS = 2
+_EYES = 33, 263  # outer corners, among the 478 points
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +108,16 @@ def fit_identity(model: PointModel, seen: Observed, start: State, settings: FitS
         state = _moved(state, solved[..., -1] - solved[..., :-1] @ change)
         state = replace(state, identity=state.identity + change.to(state.identity))
     return state
+
+
+def misfit(model: PointModel, seen: Observed, state: State) -> Tensor:
+    """(T,), mean distance of the points from the landmarks in the picture, in eye distances seen from the front."""
+    shape = model.shape(state.identity, state.units)
+    x, y, z = (shape @ state.rotation.transpose(1, 2) + state.translation[:, None]).unbind(dim=-1)
+    scale = FOCAL / (CAMERA_DISTANCE - z)
+    apart = torch.hypot(scale * x - seen.points[..., 0], scale * y - seen.points[..., 1])
+    eyes: Tensor = (shape[:, _EYES[0]] - shape[:, _EYES[1]]).norm(dim=-1) * scale.mean(dim=1)
+    return apart.mean(dim=1) / eyes
 
 
 class _Step(NamedTuple):

@@ -18,6 +18,7 @@ from reenactory.models import weights as catalogue
 from reenactory.models.extractors.protocol import Fit
 from reenactory.models.face_mesh.landmarker import Landmarks
 from reenactory.models.face_mesh.topology import LANDMARKS_68
+from reenactory.models.face_model.open_model import load_open_model
 from reenactory.tasks import extractors, face3d
 from reenactory.tasks.dataset import CLIPS, read_clips
 from reenactory.tasks.errors import WrongUseError
@@ -94,30 +95,37 @@ def test_mediapipe_has_no_identity_texture_or_light(tmp_path: Path) -> None:
     np.testing.assert_array_equal(face3d.column(table, "exp")[0], [*face().scores[0], *[0.0] * 12])
 
 
-def test_open_fills_every_column_and_leaves_the_lost_frame_null(weight: Callable[[str], Path], tmp_path: Path) -> None:
-    weight("open_face_model")
-    made, table = fitted("open", tmp_path)
-    digest = catalogue.catalogue()["open_face_model"].sha256[:12]
-    assert made.facts == {"detected": FRAMES - 1, "extractor": f"open-face-fit+{digest}+{LANDMARKER}"}
-    assert table.schema.equals(face3d.SCHEMA)
-    seen = [frame != LOST for frame in range(FRAMES)]
-    for name in ("id", "exp", "tex", "angles", "gamma", "trans", "crop", "landmarks"):
-        assert [value is not None for value in table[name].to_pylist()] == seen, name
-        assert np.isfinite(face3d.column(table, name)[seen]).all()
-    identity = face3d.column(table, "id")[seen]
-    np.testing.assert_array_equal(identity, np.broadcast_to(identity[0], identity.shape))
-
-
-def test_landmarks_and_crop_do_not_depend_on_the_extractor(
-    own_checkpoint: Path, weight: Callable[[str], Path], tmp_path: Path
-) -> None:
-    weight("open_face_model")
+def test_landmarks_and_crop_do_not_depend_on_the_extractor(own_checkpoint: Path, tmp_path: Path) -> None:
     tables = []
-    for name in ("mediapipe", "deep3d", "open"):
+    for name in ("mediapipe", "deep3d"):
         (tmp_path / name).mkdir()
         tables.append(fitted(name, tmp_path / name)[1])  # type: ignore[arg-type]
     for column in ("landmarks", "crop"):
-        assert all(tables[0][column].equals(table[column]) for table in tables[1:])
+        assert tables[0][column].equals(tables[1][column])
+
+
+def test_open_fits_faces_and_nothing_else(weight: Callable[[str], Path]) -> None:
+    """One frame with the model's own points, one with points all over the picture, one without a face."""
+    path = weight("open_face_model")
+    model = load_open_model(path)
+    found = face(3)
+    neutral = model.points_478(model.mean[None])[0].numpy()
+    found.points[0] = neutral * np.array([40, -40, -40], np.float32) + np.array([64, 64, 0], np.float32)
+    frames = np.random.default_rng(1).integers(0, 255, (3, SIDE, SIDE, 3), dtype=np.uint8)
+    fit = extractors.extractor_class("open")("cpu", 1, {"open_face_model": path}).fit(frames, found)
+    table = face3d.to_table(fit, "x")
+    assert table.schema.equals(face3d.SCHEMA)
+    assert table["detected"].to_pylist() == [True, False, False]
+    for name in ("id", "exp", "tex", "angles", "gamma", "trans", "crop", "landmarks"):
+        assert [value is not None for value in table[name].to_pylist()] == [True, False, False], name
+    usual = extractors.extractor_class("mediapipe")("cpu", 1, {}).fit(frames, found)
+    np.testing.assert_array_equal(fit.crop[0], usual.crop[0])
+    np.testing.assert_array_equal(fit.landmarks, usual.landmarks)
+
+
+def test_the_open_extractor_names_the_models_file() -> None:
+    digest = catalogue.catalogue()["open_face_model"].sha256[:12]
+    assert extractors.extractor_id("open") == f"open-face-fit+{digest}+{LANDMARKER}"
 
 
 def test_a_frame_with_part_of_a_fit_does_not_count_as_detected() -> None:
