@@ -337,7 +337,7 @@ def test_a_file_that_only_the_user_can_bring(
         lambda name: weights.require([name]),
     )
     for call in calls:
-        with pytest.raises(weights.WeightMissing, match="from their authors") as caught:
+        with pytest.raises(weights.WeightMissing, match="not fetched, bring your own") as caught:
             call("gated")
         assert "--weights gated=" in str(caught.value) and "models fetch" not in str(caught.value)
     assert in_the_way.is_file()
