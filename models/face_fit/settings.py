@@ -20,7 +20,7 @@ class FitSettings:
         identity_steps, frame_steps: Gauss-Newton steps.
         hessian_steps: steps that share one Hessian, and at first the number of steps that are not robust.
         hessian_stride: the frames' Hessian is made of every n-th point. With two steps to a Hessian and a third of the
-            points a frame costs a quarter, and ends within 0.01 degrees of what 25 full steps give.
+            points a frame costs a quarter, and ends within 0.1 degrees of what 25 full steps give.
         worst: mean distance of the points after the fit, in eye distances, above which the landmarks are no face that
             the model can make (of 6,700 frames of real clips the worst has 0.033; of a face that lies on its side, on
             which the landmarker fails, 0.2 to 0.5).
@@ -33,7 +33,7 @@ class FitSettings:
     hidden: float = 0.1
     identity_frames: int = 12
     identity_steps: int = 4
-    frame_steps: int = 4
+    frame_steps: int = 3
     hessian_steps: int = 2
     hessian_stride: int = 3
     worst: float = 0.1

@@ -111,7 +111,7 @@ def test_few_thinned_steps_end_where_many_full_ones_do(points: PointModel) -> No
     usual = FitSettings()
     quick = fit_frames(points, seen, start, usual)
     slow = fit_frames(points, seen, start, replace(usual, frame_steps=20, hessian_steps=1, hessian_stride=1))
-    assert degrees_apart(quick.rotation, slow.rotation).max() < 0.1
+    assert degrees_apart(quick.rotation, slow.rotation).max() < 0.25
     assert off(points, quick, slow).mean() < 0.5
 
 
