@@ -275,11 +275,13 @@ def compare(
     run_a: Annotated[str, typer.Argument(metavar="RUN_A")],
     run_b: Annotated[str, typer.Argument(metavar="RUN_B")],
 ) -> None:
-    """Two runs on the pairs they share: difference per metric with its interval."""
-    from reenactory.flows.compare import compare
+    """Two runs on the pairs they share: difference per metric with its interval, as a table and as a page."""
+    from reenactory.flows.compare import compare, write_comparison
     from reenactory.flows.comparison_table import render_comparison
 
-    _console().print(render_comparison(compare(store, run_a, run_b)))
+    lines = compare(store, run_a, run_b)
+    _console().print(render_comparison(lines))
+    typer.echo(f"results: report={write_comparison(store, run_a, run_b, lines)}")
 
 
 @app.command()

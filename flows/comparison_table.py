@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
-from reenactory.flows.compare import Line
 from reenactory.models.metrics.definition import ARROWS
 from reenactory.models.metrics.registry import lookup
+from reenactory.tasks.paired import Line
 
 STYLES = {"A better": "green", "A worse": "red"}
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from platform import python_version
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -13,7 +14,7 @@ from reenactory.infra.store import Store
 
 RECORD_NAME = "_DONE.json"
 
-# The libraries whose code can change an artefact's bytes.
+# Beside Python, the libraries whose code can change an artefact's bytes.
 WATCHED_LIBRARIES = (
     "reenactory",
     "numpy",
@@ -79,7 +80,7 @@ def write_artefact(store: Store, record: Record, files: Mapping[str, Path]) -> R
 
 @cache
 def library_versions() -> dict[str, str]:
-    found: dict[str, str] = {}
+    found = {"python": python_version()}
     for name in WATCHED_LIBRARIES:
         try:
             found[name] = version(name)

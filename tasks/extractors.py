@@ -8,11 +8,15 @@ from reenactory.models.extractors.protocol import Extractor
 from reenactory.models.weights import sha256_of
 from reenactory.tasks.errors import WrongUseError
 
-ExtractorName = Literal["mediapipe", "deep3d"]
+ExtractorName = Literal["mediapipe", "deep3d", "open"]
 DEFAULT: ExtractorName = "mediapipe"
 LANDMARKER = "face_landmarker"
 
-_CLASSES: dict[ExtractorName, str] = {"mediapipe": "MediapipeExtractor", "deep3d": "Deep3dExtractor"}
+_CLASSES: dict[ExtractorName, str] = {
+    "mediapipe": "MediapipeExtractor",
+    "deep3d": "Deep3dExtractor",
+    "open": "OpenExtractor",
+}
 
 
 def extractor_class(name: ExtractorName) -> type[Extractor]:

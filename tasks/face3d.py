@@ -44,8 +44,9 @@ class Params(StageParams):
 
     extractor: ExtractorName = Field(
         default=DEFAULT,
-        description="mediapipe: expression scores and pose of the landmarker; deep3d: Deep3DFaceRecon's 257 "
-        "coefficients, with your own checkpoint (--weights deep3d_epoch20=PATH). Their numbers are never mixed.",
+        description="mediapipe: expression scores and pose of the landmarker; open: the open face model fitted to "
+        "landmarks and pixels; deep3d: Deep3DFaceRecon's 257 coefficients, with your own checkpoint (--weights "
+        "deep3d_epoch20=PATH). Their numbers are never mixed.",
     )
     min_confidence: float = Field(
         default=0.5,

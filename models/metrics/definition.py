@@ -49,6 +49,7 @@ class Definition:
             that extractor's file, here the built-in one's.
         optional: computed only when asked for.
         caution: what a reader must know before the number is believed; empty where there is nothing.
+        caution_for: the protocols whose numbers the caution is about.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Definition:
     weights: tuple[str, ...] = ()
     optional: bool = False
     caution: str = ""
+    caution_for: tuple[Protocol, ...] = BOTH
 
     @property
     def qualifiers(self) -> tuple[str, ...]:

@@ -114,5 +114,6 @@ FACE_METRICS: tuple[Definition, ...] = (
         ),
         weights=_EXTRACTOR,
         caution="In cross pairs the driver's landmarks carry the driver's face shape: a perfect method is not at 0.",
+        caution_for=("cross",),
     ),
 )

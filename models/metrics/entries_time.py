@@ -23,6 +23,7 @@ TIME_METRICS: tuple[Definition, ...] = (
         inputs="generated and driving frames (T, H, W, 3) uint8 RGB; steps with an invalid frame are left out",
         used_by=_NOBODY,
         caution="In cross pairs the driver's picture has another background and contrast: a coarse reference.",
+        caution_for=("cross",),
     ),
     Definition(
         name="landmark_jitter",

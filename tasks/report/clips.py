@@ -10,7 +10,7 @@ from reenactory.infra.records import Record
 from reenactory.tasks.face3d import column
 from reenactory.tasks.rendering import ClipRow
 from reenactory.tasks.report.format import counted, number
-from reenactory.tasks.report.run import Artefacts, RunData
+from reenactory.tasks.report.run import Artefacts, RunData, clip_rate
 from reenactory.tasks.report.tiles import Frames, Strip, over_checkerboard, sampled, strip, with_landmarks
 
 MOST_CLIPS = 12
@@ -84,7 +84,7 @@ def _pose(angles: Sequence[float]) -> list[str]:
 
 
 def _facts(clip: ClipRow, matte: Record | None, face: pa.Table | None) -> list[tuple[str, str]]:
-    rate = float(str(clip["fps_num"])) / float(str(clip["fps_den"]))
+    rate = float(clip_rate(clip))
     frames = int(str(clip["frame_count"]))
     facts = [
         ("identity", str(clip["identity"])),

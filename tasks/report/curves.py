@@ -19,7 +19,7 @@ Series = NDArray[np.float32]
 class Line(NamedTuple):
     """One series; a part ends where no face was found."""
 
-    colour: int  # 0 is the driver, then the renderers in order
+    colour: str
     parts: list[str]  # points of a polyline each
 
 
@@ -44,17 +44,19 @@ def opening(face: pa.Table) -> Series:
     return mouth_opening(column(face, "landmarks").reshape(-1, 68, 2)).astype(np.float32)
 
 
-def charts(faces: Sequence[pa.Table | None]) -> list[Chart]:
-    """Charts of the faces that there are, the driver's first; none where no frame of any has a face."""
+def charts(faces: Sequence[pa.Table | None], colours: Sequence[str]) -> list[Chart]:
+    """Charts of the faces that there are, each in its colour; none where no frame of any has a face."""
     quantities = (("yaw", "degrees", yaw, 1, 5.0), ("mouth opening", "of the eye distance", opening, 2, 0.1))
     drawn = [
-        _chart(title, unit, [None if face is None else measure(face) for face in faces], decimals, span)
+        _chart(title, unit, [None if face is None else measure(face) for face in faces], colours, decimals, span)
         for title, unit, measure, decimals, span in quantities
     ]
     return [chart for chart in drawn if chart is not None]
 
 
-def _chart(title: str, unit: str, series: Sequence[Series | None], decimals: int, least_span: float) -> Chart | None:
+def _chart(
+    title: str, unit: str, series: Sequence[Series | None], colours: Sequence[str], decimals: int, least_span: float
+) -> Chart | None:
     known = [values for values in series if values is not None and np.isfinite(values).any()]
     if not known:
         return None
@@ -66,7 +68,7 @@ def _chart(title: str, unit: str, series: Sequence[Series | None], decimals: int
         high = low + least_span
     lines = [
         Line(colour, _parts(values, low, high))
-        for colour, values in enumerate(series)
+        for colour, values in zip(colours, series, strict=True)
         if values is not None and np.isfinite(values).any()
     ]
     zero = round(_height(0.0, low, high), 1) if low < 0 < high else None

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from reenactory.tasks.report.colours import colour_of
+
 WIDTH = 100.0  # of the axis, in the drawing's units
 MARGIN = 4.0
 
@@ -10,7 +12,7 @@ MARGIN = 4.0
 class Mark(NamedTuple):
     """One renderer on the axis; `low` and `high` are equal where there is no interval."""
 
-    colour: int
+    colour: str
     at: float
     low: float
     high: float
@@ -44,10 +46,10 @@ def marks(renderers: Sequence[str], estimates: Mapping[str, Estimate], lower_is_
         return round(MARGIN + (WIDTH - 2 * MARGIN) * (1 - share if lower_is_better else share), 1)
 
     placed: list[Mark] = []
-    for colour, renderer in enumerate(renderers, 1):
+    for renderer in renderers:
         estimate = estimates.get(renderer)
         if estimate is None:
             continue
         low, high = (estimate.value if end is None else end for end in (estimate.low, estimate.high))
-        placed.append(Mark(colour, place(estimate.value), *sorted((place(low), place(high)))))
+        placed.append(Mark(colour_of(renderer), place(estimate.value), *sorted((place(low), place(high)))))
     return placed

@@ -1,14 +1,17 @@
 """The report's first table: every aggregate of a protocol, a row per metric and a column per renderer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from reenactory.models.metrics.definition import ARROWS, WORDS, Definition
 from reenactory.models.metrics.registry import KNOWN, PLACE
 from reenactory.tasks.cautions import drop_caution, identity_caution
 from reenactory.tasks.report.format import counted, decimals_for, is_number, number
+from reenactory.tasks.report.groups import GROUPS, OTHER, group_of
 from reenactory.tasks.report.marks import Estimate, Mark, folded, marks
 from reenactory.tasks.report.run import FLOOR, RunData
+from reenactory.tasks.report.shown import Shown
 
 PROTOCOLS = {
     "self": ("Self re-enactment", "A clip is driven by itself: every frame has a true picture to be compared with."),
@@ -22,9 +25,11 @@ class Cell(NamedTuple):
     """One renderer's value of one metric."""
 
     value: str
+    rank: float | None  # what the columns are sorted by, the best first
     interval: str
-    best: bool
-    below_floor: bool
+    best: bool  # and shown to be
+    below_floor: bool  # shown to be
+    above_floor: bool
     dropped: str  # the warning, empty where few or none were
     counts: str  # empty where all renderers of the row were scored on as much
 
@@ -35,11 +40,20 @@ class Row(NamedTuple):
     name: str
     definition: str
     anchor: str
+    caution: str  # what the reader must know before believing it; empty where there is nothing
     unit: str
     arrow: str
     cells: list[Cell | None]  # by renderer; None: nothing of it was scored
     counts: str  # of all its cells, empty where they differ
     marks: list[Mark]
+
+
+class RowGroup(NamedTuple):
+    """Metrics about the same thing."""
+
+    title: str
+    open: bool
+    rows: list[Row]
 
 
 class ProtocolTable(NamedTuple):
@@ -48,9 +62,13 @@ class ProtocolTable(NamedTuple):
     protocol: str
     title: str
     explanation: str
-    rows: list[Row]
+    groups: list[RowGroup]
     verdicts: list[str]
     few_identities: str
+
+    @property
+    def rows(self) -> list[Row]:
+        return [row for group in self.groups for row in group.rows]
 
 
 class Term(NamedTuple):
@@ -64,40 +82,60 @@ class Term(NamedTuple):
     better: str
 
 
-def protocol_tables(data: RunData) -> list[ProtocolTable]:
-    return [_table(data, protocol, *texts) for protocol, texts in PROTOCOLS.items()]
+def protocol_tables(data: RunData, shown: AbstractSet[Shown]) -> list[ProtocolTable]:
+    """`shown`: the differences that may be emphasised."""
+    return [_table(data, shown, protocol, *texts) for protocol, texts in PROTOCOLS.items()]
 
 
 def glossary(data: RunData) -> list[Term]:
     """Every definition that the run's numbers have, in the order of the tables."""
-    present = sorted({(str(line["metric"]), str(line["definition"])) for line in data.aggregates}, key=_order)
+    return terms_of({(str(line["metric"]), str(line["definition"])) for line in data.aggregates})
+
+
+def terms_of(metrics: Iterable[tuple[str, str]]) -> list[Term]:
+    """Names and definitions explained, in the order of the tables."""
+    present = sorted(metrics, key=_order)
     return [_term(name, text, KNOWN.get(name)) for name, text in present]
 
 
 def _term(name: str, definition: str, entry: Definition | None) -> Term:
     told = (entry.range_text, WORDS[entry.direction]) if entry else ("", "")
-    return Term(name, _anchor(definition), definition, entry, *told)
+    return Term(name, anchor_of(definition), definition, entry, *told)
 
 
 def _order(metric: tuple[str, str]) -> tuple[int, str, str]:
     return (PLACE.get(metric[0], len(PLACE)), *metric)
 
 
-def _anchor(definition: str) -> str:
+def anchor_of(definition: str) -> str:
+    """Name of a definition within the page."""
     return "def-" + "".join(char if char.isalnum() else "-" for char in definition)
 
 
-def _table(data: RunData, protocol: str, title: str, explanation: str) -> ProtocolTable:
+def _table(data: RunData, shown: AbstractSet[Shown], protocol: str, title: str, explanation: str) -> ProtocolTable:
     lines = [line for line in data.aggregates if line["protocol"] == protocol]
     by_metric: dict[tuple[str, str], dict[str, Aggregate]] = {}
     for line in lines:
         by_metric.setdefault((str(line["metric"]), str(line["definition"])), {})[str(line["renderer"])] = line
-    rows = [_row(metric, by_metric[metric], data.renderers) for metric in sorted(by_metric, key=_order)]
+    rows = [
+        _row(protocol, metric, by_metric[metric], data.renderers, shown) for metric in sorted(by_metric, key=_order)
+    ]
     few = identity_caution(max(_int(line["n_identities"]) for line in lines)) if lines else ""
-    return ProtocolTable(protocol, title, explanation, rows, _verdicts(rows, data.renderers), few)
+    return ProtocolTable(protocol, title, explanation, _grouped(rows), _verdicts(rows, data.renderers), few)
 
 
-def _row(metric: tuple[str, str], lines: Mapping[str, Aggregate], renderers: Sequence[str]) -> Row:
+def _grouped(rows: Sequence[Row]) -> list[RowGroup]:
+    groups = [(group, [row for row in rows if group_of(row.name) is group]) for group in (*GROUPS, OTHER)]
+    return [RowGroup(group.title, group.open, members) for group, members in groups if members]
+
+
+def _row(
+    protocol: str,
+    metric: tuple[str, str],
+    lines: Mapping[str, Aggregate],
+    renderers: Sequence[str],
+    shown: AbstractSet[Shown],
+) -> Row:
     name, definition = metric
     entry = KNOWN.get(name)
     values = {renderer: _value(line["value"]) for renderer, line in lines.items()}
@@ -105,22 +143,34 @@ def _row(metric: tuple[str, str], lines: Mapping[str, Aggregate], renderers: Seq
     unit = "video" if entry is not None and entry.per == "video" else "frame"
     each = {renderer: _counts(line, unit) for renderer, line in lines.items()}
     alike = len(set(each.values())) == 1
-    best, floor = _best(values, entry), values.get(FLOOR)
+    best = _best(Candidates(protocol, definition, values, entry), shown)
     cells: list[Cell | None] = []
     for renderer in renderers:
         if renderer not in lines:
             cells.append(None)
             continue
         line, value = lines[renderer], values[renderer]
-        worse = renderer != FLOOR and _better(floor, value, entry)
+        worse = Shown(protocol, definition, FLOOR, renderer) in shown
         counts = "" if alike else each[renderer]
         cells.append(
-            Cell(number(value, decimals), _interval(line, decimals), renderer in best, worse, _dropped(line), counts)
+            Cell(
+                number(value, decimals),
+                None if entry is None or value is None else entry.distance(value),
+                _interval(line, decimals),
+                renderer == best,
+                worse,
+                Shown(protocol, definition, renderer, FLOOR) in shown,
+                _dropped(line),
+                counts,
+            )
         )
     arrow = "" if entry is None else ARROWS[entry.direction]
     counts = next(iter(each.values())) if alike else ""
     drawn = marks(renderers, _estimates(lines, entry), entry is not None and entry.direction != "higher")
-    return Row(name, definition, _anchor(definition), entry.unit if entry else "", arrow, cells, counts, drawn)
+    caution = entry.caution if entry is not None and protocol in entry.caution_for else ""
+    return Row(
+        name, definition, anchor_of(definition), caution, entry.unit if entry else "", arrow, cells, counts, drawn
+    )
 
 
 def _estimates(lines: Mapping[str, Aggregate], entry: Definition | None) -> dict[str, Estimate]:
@@ -133,24 +183,25 @@ def _estimates(lines: Mapping[str, Aggregate], entry: Definition | None) -> dict
     return found
 
 
-def _better(first: float | None, second: float | None, entry: Definition | None) -> bool:
-    """Whether the first value is strictly better; never where a value or the direction is not known."""
-    if entry is None or first is None or second is None:
-        return False
-    return entry.distance(first) < entry.distance(second)
+class Candidates(NamedTuple):
+    """What one row of the table is about."""
+
+    protocol: str
+    definition: str
+    values: Mapping[str, float | None]
+    entry: Definition | None
 
 
-def _best(values: Mapping[str, float | None], entry: Definition | None) -> set[str]:
-    """Renderers to emphasise: the best methods, the floor being none. A method alone must also beat the floor."""
-    if len(values) < 2:
-        return set()  # nothing to compare with
-    methods = {name: value for name, value in values.items() if name != FLOOR and value is not None}
+def _best(row: Candidates, shown: AbstractSet[Shown]) -> str:
+    """The renderer to emphasise, empty for none: shown to be better than every other method, alone than the floor."""
+    methods = {name: value for name, value in row.values.items() if name != FLOOR and value is not None}
+    entry = row.entry
     if entry is None or not methods:
-        return set()
-    top = min(methods.values(), key=entry.distance)
-    if len(methods) == 1 and _better(values.get(FLOOR), top, entry):
-        return set()
-    return {name for name, value in methods.items() if entry.distance(value) == entry.distance(top)}
+        return ""
+    top = min(methods, key=lambda name: entry.distance(methods[name]))
+    others = set(methods) - {top} or set(row.values) - {top}
+    beaten = {other for other in row.values if Shown(row.protocol, row.definition, top, other) in shown}
+    return top if others and others <= beaten else ""
 
 
 def _interval(line: Aggregate, decimals: int) -> str:
@@ -173,7 +224,7 @@ def _counts(line: Aggregate, unit: str) -> str:
 
 
 def _verdicts(rows: Sequence[Row], renderers: Sequence[str]) -> list[str]:
-    """One sentence per method: on how many metrics it is no worse than doing nothing."""
+    """One sentence per method: on how many metrics it is shown to be better, or worse, than doing nothing."""
     if FLOOR not in renderers:
         return []
     place = renderers.index(FLOOR)
@@ -183,8 +234,9 @@ def _verdicts(rows: Sequence[Row], renderers: Sequence[str]) -> list[str]:
         known = [cell for cell in cells if cell is not None and cell.value != "–"]
         if renderer == FLOOR or not known:
             continue
-        held = sum(not cell.below_floor for cell in known)
-        said.append(f"{renderer} is no worse than {FLOOR} on {held} of {counted(len(known), 'metric')}.")
+        better, worse = sum(cell.above_floor for cell in known), sum(cell.below_floor for cell in known)
+        of = counted(len(known), "metric")
+        said.append(f"{renderer} is shown to be better than {FLOOR} on {better} and worse on {worse} of {of}.")
     return said
 
 

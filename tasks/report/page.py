@@ -3,19 +3,19 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from reenactory.infra.store import Store
 from reenactory.tasks.report.clips import clip_sheets
-from reenactory.tasks.report.format import counted
+from reenactory.tasks.report.cost import cost
 from reenactory.tasks.report.funnel import funnel, rejections
-from reenactory.tasks.report.metrics import glossary, protocol_tables
+from reenactory.tasks.report.metrics import PROTOCOLS, glossary, protocol_tables
 from reenactory.tasks.report.pairs import pair_sheets, pair_table
+from reenactory.tasks.report.plots import bin_plots, spread_plots
 from reenactory.tasks.report.provenance import provenance
+from reenactory.tasks.report.published import published_tables
 from reenactory.tasks.report.run import FLOOR, Artefacts, read_run
+from reenactory.tasks.report.shown import shown_differences
+from reenactory.tasks.report.template import page
 from reenactory.tasks.report.tiles import COLUMNS
-
-TEMPLATES = Path(__file__).with_name("templates")
 
 
 def write_report(store: Store, run: str) -> None:
@@ -33,26 +33,23 @@ def write_report(store: Store, run: str) -> None:
 def render_report(store: Store, run: str) -> str:
     """The page itself."""
     data = read_run(store, run)
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["counted"] = counted
     with TemporaryDirectory() as cache:
         artefacts = Artefacts(store, Path(cache))
-        return environment.get_template("report.html.j2").render(
+        shown = shown_differences(store, data, Path(cache))
+        return page("report.html.j2").render(
             data=data,
             floor=FLOOR,
             columns=COLUMNS,
-            tables=protocol_tables(data),
+            tables=protocol_tables(data, shown),
             terms=glossary(data),
             steps=funnel(data),
             rejections=rejections(data),
             clips=clip_sheets(data, artefacts),
             pairs=pair_sheets(data, artefacts),
             every_pair=pair_table(data),
+            published=published_tables(data),
+            bins={protocol: bin_plots(data, protocol) for protocol in PROTOCOLS},
+            spreads={protocol: spread_plots(data, protocol) for protocol in PROTOCOLS},
+            cost=cost(store, data),
             again=provenance(data, artefacts),
         )

@@ -107,9 +107,16 @@ def _commands(data: RunData, preparing: Sequence[Record]) -> list[tuple[str, str
         else:
             render = ["reenactory", "render", pairs, "--renderer", name, *store, "--run", data.run]
             commands.append((f"Render with {name}", render))
-    for extra in evaluations or [[]]:
-        commands.append(("Score, and write this page", ["reenactory", "evaluate", *store, "--run", data.run, *extra]))
+    score = ["reenactory", "evaluate", *store, "--run", data.run, *_score_knobs(data)]
+    commands += [("Score, and write this page", [*score, *extra]) for extra in evaluations or [[]]]
     return [(title, shlex.join(words)) for title, words in commands]
+
+
+def _score_knobs(data: RunData) -> list[str]:
+    params = data.scoring.params
+    defaults = type(params)().model_dump(mode="json")
+    changed = {knob: value for knob, value in params.model_dump(mode="json").items() if value != defaults[knob]}
+    return [word for knob, value in changed.items() for word in ("--set", f"score.{knob}={_spelled(value)}")]
 
 
 def _inputs(clips: Sequence[ClipRow]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
@@ -39,7 +40,8 @@ class RunData:
     clips: list[ClipRow]
     renders: list[RenderRow]
     pair_scores: pa.Table  # of a metric and a render each
-    aggregates: list[dict[str, object]]
+    aggregates: list[dict[str, object]]  # over all frames
+    binned: list[dict[str, object]]  # the same over the frames of a bin each
 
     @cached_property
     def renderers(self) -> list[str]:
@@ -96,7 +98,13 @@ def read_run(store: Store, run: str) -> RunData:
         renders=[row for path in tables for row in get_table(store, path).to_pylist()],
         pair_scores=get_table(store, f"runs/{run}/pair_scores.parquet"),
         aggregates=[line for line in aggregates if line["bin_by"] is None],
+        binned=[line for line in aggregates if line["bin_by"] is not None],
     )
+
+
+def clip_rate(clip: ClipRow) -> Fraction:
+    """Frames per second."""
+    return Fraction(int(str(clip["fps_num"])), int(str(clip["fps_den"])))
 
 
 @dataclass(frozen=True)

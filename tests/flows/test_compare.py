@@ -1,11 +1,12 @@
 """Two runs compared: on what they share, with equal definitions only."""
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from reenactory.flows.compare import compare
+from reenactory.flows.compare import compare, write_comparison
 from reenactory.flows.comparison_table import render_comparison
 from reenactory.flows.run_files import keep_pairs, put_table, read_run_pairs, run_path
 from reenactory.infra.store import Store, open_store
@@ -68,6 +69,24 @@ def test_a_difference_is_taken_frame_by_frame_on_what_both_have(store: Store) ->
     assert (line.paired.share_won, line.paired.n_groups) == (1.0, 2)  # lower is better
     assert (line.verdict, line.cautions) == ("A better", "2 identities, 33.3 % dropped")
     assert render_comparison([line]).row_count == 1
+
+
+def test_the_page_says_what_the_table_says(store: Store) -> None:
+    for run, renderer, values in (("a", "x", (1.0, 2.0, 3.0)), ("b", "y", (2.0, 4.0, 3.5))):
+        scored(
+            store,
+            run,
+            *((renderer, pair, 1, "akd", "akd/v1", value) for pair, value in enumerate(values)),
+            *((renderer, pair, 1, "csim", "csim/v1", (value * 7) % 3) for pair, value in enumerate(values)),
+        )
+    lines = compare(store.uri, "a", "b")
+    assert write_comparison(store.uri, "a", "b", lines) == f"{store.uri}/runs/a/compare-b.html"
+    page = store.get("runs/a/compare-b.html").decode()
+    assert [line.verdict for line in lines] == ["no difference shown", "A better"]
+    assert re.findall(r"<strong class=.(.*?).>(.*?)<", page) == [("", "no difference shown"), ("better", "A better")]
+    assert "A is shown to be better on 1 and worse on 0 of 2 metrics." in page
+    assert "drawn from 3 identities" in page
+    assert not re.search(r"https?:|url\(|@import", page)
 
 
 def test_an_interval_that_holds_zero_is_no_winner(store: Store) -> None:

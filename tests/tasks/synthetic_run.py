@@ -16,6 +16,7 @@ from reenactory.infra.video import write_video
 from reenactory.models.metrics.registry import definition_for
 from reenactory.tasks import face3d
 from reenactory.tasks.aggregate import AGGREGATES, PAIR_SCORES, PairInfo, Totals, pair_scores
+from reenactory.tasks.aggregate import SCORES as RUN_SCORES
 from reenactory.tasks.dataset import read_clips, write_shard
 from reenactory.tasks.pairs import Pair, to_table
 from reenactory.tasks.rendering import RENDERS, clip_rows
@@ -101,13 +102,18 @@ class SyntheticRun:
             self._put(f"renders/{renderer}", pa.Table.from_pylist(rows, schema=RENDERS))
 
     def _scores(self) -> None:
-        totals, tables = Totals(), [PAIR_SCORES.empty_table()]
+        totals, tables, every = Totals(), [PAIR_SCORES.empty_table()], [RUN_SCORES.empty_table()]
         conditions = pa.Table.from_pylist([{"frame": frame} for frame in (*range(1, FRAMES), -1)], schema=CONDITIONS)
         for renderer, pairs in {"copy": self.pairs, "theirs": self.pairs[1:-1]}.items():
             for pair in pairs:
                 scores = pa.Table.from_pylist(_score_rows(renderer, pair), schema=SCORES)
                 totals.update(renderer, PairInfo(pair.protocol, pair.source_clip), scores, conditions)
                 tables.append(pair_scores(renderer, pair.pair_id, scores, conditions))
+                named = [
+                    {"run": RUN, "renderer": renderer, "pair_id": pair.pair_id, **row} for row in scores.to_pylist()
+                ]
+                every.append(pa.Table.from_pylist(named, schema=RUN_SCORES))
+        self._put("scores", pa.concat_tables(every))
         self._put("pair_scores", pa.concat_tables(tables))
         self._put("aggregates", pa.Table.from_pylist(list(totals.lines()), schema=AGGREGATES))
 

@@ -1,5 +1,6 @@
 """Extractors: their names, what they write, and that the coefficients of two of them never meet."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from reenactory.models import weights as catalogue
 from reenactory.models.extractors.protocol import Fit
 from reenactory.models.face_mesh.landmarker import Landmarks
 from reenactory.models.face_mesh.topology import LANDMARKS_68
+from reenactory.models.face_model.open_model import load_open_model
 from reenactory.tasks import extractors, face3d
 from reenactory.tasks.dataset import CLIPS, read_clips
 from reenactory.tasks.errors import WrongUseError
@@ -102,6 +104,30 @@ def test_landmarks_and_crop_do_not_depend_on_the_extractor(own_checkpoint: Path,
         assert tables[0][column].equals(tables[1][column])
 
 
+def test_open_fits_faces_and_nothing_else(weight: Callable[[str], Path]) -> None:
+    """One frame with the model's own points, one with points all over the picture, one without a face."""
+    path = weight("open_face_model")
+    model = load_open_model(path)
+    found = face(3)
+    neutral = model.points_478(model.mean[None])[0].numpy()
+    found.points[0] = neutral * np.array([40, -40, -40], np.float32) + np.array([64, 64, 0], np.float32)
+    frames = np.random.default_rng(1).integers(0, 255, (3, SIDE, SIDE, 3), dtype=np.uint8)
+    fit = extractors.extractor_class("open")("cpu", 1, {"open_face_model": path}).fit(frames, found)
+    table = face3d.to_table(fit, "x")
+    assert table.schema.equals(face3d.SCHEMA)
+    assert table["detected"].to_pylist() == [True, False, False]
+    for name in ("id", "exp", "tex", "angles", "gamma", "trans", "crop", "landmarks"):
+        assert [value is not None for value in table[name].to_pylist()] == [True, False, False], name
+    usual = extractors.extractor_class("mediapipe")("cpu", 1, {}).fit(frames, found)
+    np.testing.assert_array_equal(fit.crop[0], usual.crop[0])
+    np.testing.assert_array_equal(fit.landmarks, usual.landmarks)
+
+
+def test_the_open_extractor_names_the_models_file() -> None:
+    digest = catalogue.catalogue()["open_face_model"].sha256[:12]
+    assert extractors.extractor_id("open") == f"open-face-fit+{digest}+{LANDMARKER}"
+
+
 def test_a_frame_with_part_of_a_fit_does_not_count_as_detected() -> None:
     values = {name: np.ones((2, size), np.float32) for name, size in (("exp", 64), ("angles", 3), ("trans", 3))}
     values |= {"crop": np.ones((2, 3), np.float32), "landmarks": np.ones((2, 136), np.float32)}
@@ -122,8 +148,9 @@ def test_a_checkpoint_that_was_not_brought_is_asked_for(monkeypatch: pytest.Monk
 def test_extractors_are_found_again_by_the_id_in_the_tables() -> None:
     assert extractors.extractor_named(MEDIAPIPE) == "mediapipe"
     assert extractors.extractor_named("deep3dfacerecon+abc+def") == "deep3d"
+    assert extractors.extractor_named("open-face-fit+abc+def") == "open"
     assert extractors.extractor_named(None) == "mediapipe"
-    with pytest.raises(WrongUseError, match="no extractor is called 'openface'; there are mediapipe, deep3d"):
+    with pytest.raises(WrongUseError, match="no extractor is called 'openface'; there are mediapipe, deep3d, open"):
         extractors.extractor_named("openface+1")
 
 

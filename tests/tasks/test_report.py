@@ -1,5 +1,7 @@
 import re
+from base64 import b64decode
 from dataclasses import replace
+from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,14 +10,25 @@ import pytest
 from synthetic_run import NASTY, RUN, SyntheticRun, coefficients
 
 from reenactory.infra.store import MissingObject, open_store
+from reenactory.infra.video import read_frames_at
+from reenactory.models.metrics.registry import KNOWN
 from reenactory.tasks.report import render_report, write_report
-from reenactory.tasks.report.choice import MOST_PAIRS, choose
+from reenactory.tasks.report.choice import MOST_PAIRS, choose, examples
+from reenactory.tasks.report.colours import colour_of
+from reenactory.tasks.report.cost import cost
 from reenactory.tasks.report.curves import charts
+from reenactory.tasks.report.films import Films
 from reenactory.tasks.report.format import number
 from reenactory.tasks.report.funnel import funnel
+from reenactory.tasks.report.groups import GROUPS
 from reenactory.tasks.report.marks import Estimate, marks
 from reenactory.tasks.report.metrics import protocol_tables
-from reenactory.tasks.report.run import read_run
+from reenactory.tasks.report.plots import bin_plots, spread_plots
+from reenactory.tasks.report.provenance import provenance
+from reenactory.tasks.report.published import published_rows, published_tables
+from reenactory.tasks.report.run import Artefacts, read_run
+from reenactory.tasks.report.shown import Shown, shown_differences
+from reenactory.tasks.report.template import TEMPLATES
 from reenactory.tasks.report.tiles import over_checkerboard, sampled, with_landmarks
 
 
@@ -75,8 +88,9 @@ def test_every_metric_stands_with_its_definition_and_formula(run: SyntheticRun, 
     assert "cosine of unit identity embeddings" in page
 
 
-def test_the_floor_is_never_best_and_a_method_below_it_is_marked(run: SyntheticRun) -> None:
-    tables = {table.protocol: table for table in protocol_tables(read_run(run.store, RUN))}
+def test_the_floor_is_never_best_and_a_method_below_it_is_marked(run: SyntheticRun, tmp_path: Path) -> None:
+    data = read_run(run.store, RUN)
+    tables = {table.protocol: table for table in protocol_tables(data, shown_differences(run.store, data, tmp_path))}
     cells = {(name, row.name): row.cells for name, table in tables.items() for row in table.rows}
     shown = {name: [(cell.best, cell.below_floor) for cell in row if cell] for name, row in cells.items()}
     assert shown == {
@@ -85,11 +99,55 @@ def test_the_floor_is_never_best_and_a_method_below_it_is_marked(run: SyntheticR
         ("cross", "csim"): [(False, False), (False, True)],
         ("cross", "aed_l1"): [(False, False), (True, False)],
     }
-    assert tables["cross"].verdicts == ["theirs is no worse than copy on 1 of 2 metrics."]
+    assert tables["cross"].verdicts == ["theirs is shown to be better than copy on 1 and worse on 1 of 2 metrics."]
+
+
+def test_a_difference_within_the_noise_is_not_emphasised(run: SyntheticRun) -> None:
+    data = read_run(run.store, RUN)
+    definition = next(str(line["definition"]) for line in data.aggregates if line["metric"] == "aed_l1")
+    for shown, emphasised in ((Shown("self", definition, "theirs", "copy"), True), (None, False)):
+        (table, _) = protocol_tables(data, frozenset({shown} - {None}))
+        (row,) = [row for row in table.rows if row.name == "aed_l1"]
+        assert [cell.best for cell in row.cells if cell] == [False, emphasised]
+
+
+def test_a_method_must_be_shown_better_than_each_other_method(run: SyntheticRun) -> None:
+    data = read_run(run.store, RUN)
+    third = [{**line, "renderer": "third", "value": 0.7} for line in data.aggregates if line["renderer"] == "theirs"]
+    data = replace(data, aggregates=[*data.aggregates, *third], renders=data.renders)
+    definition = next(str(line["definition"]) for line in data.aggregates if line["metric"] == "aed_l1")
+    over_floor, over_third = (Shown("self", definition, "theirs", other) for other in ("copy", "third"))
+    for shown, emphasised in (({over_floor}, False), ({over_third}, True)):
+        (table, _) = protocol_tables(data, frozenset(shown))
+        (row,) = [row for row in table.rows if row.name == "aed_l1"]
+        assert [cell.best for cell in row.cells if cell] == [False, emphasised, False]
+
+
+def test_every_metric_has_one_group() -> None:
+    assert sorted(metric for group in GROUPS for metric in group.metrics) == sorted(KNOWN)
+
+
+def test_a_caution_stands_where_it_applies(page: str, run: SyntheticRun) -> None:
+    assert KNOWN["csim"].caution in page.split('id="definitions"')[0]
+    assert KNOWN["akd"].caution_for == ("cross",)
+
+
+def test_a_colour_depends_on_the_name_alone() -> None:
+    assert [colour_of(name) for name in ("copy", "warp", "flow3d", "guidance", "nofa")] == [
+        "c1",
+        "c2",
+        "c3",
+        "c4",
+        "c5",
+    ]
+    css = (TEMPLATES / "report.css").read_text()
+    for name in ("theirs", "third", "x"):
+        assert css.count(f"--{colour_of(name)}: ") == 2  # light and dark
+        assert colour_of(name) not in {colour_of("copy"), "c0"}
 
 
 def test_dropped_frames_unequal_counts_and_few_identities_are_said(run: SyntheticRun, page: str) -> None:
-    (self_table, _) = protocol_tables(read_run(run.store, RUN))
+    (self_table, _) = protocol_tables(read_run(run.store, RUN), frozenset())
     floor, method = self_table.rows[0].cells
     assert floor and method
     assert (floor.dropped, method.dropped) == ("", "14.3 % dropped")
@@ -98,7 +156,7 @@ def test_dropped_frames_unequal_counts_and_few_identities_are_said(run: Syntheti
         "21 frames, 3 pairs, 2 identities, 0 dropped",
         "12 frames, 2 pairs, 2 identities, 2 dropped",
     ]
-    assert "The intervals mean little here: they are drawn from 2 identities." in page
+    assert "The intervals, and what stands out by them, mean little here: they are drawn from 2 identities." in page
     assert page.count("Not every renderer was scored on the same frames") == 2
 
 
@@ -128,16 +186,33 @@ def test_a_pair_without_a_render_says_why(page: str) -> None:
 
 
 def test_only_videos_that_the_run_has_are_linked(page: str) -> None:
-    videos = [attrs["src"] for tag, attrs in Elements(page).found if tag == "video"]
+    videos = [attrs["href"] for _, attrs in Elements(page).found if str(attrs.get("href")).endswith(".mp4")]
     assert videos == ["renders/self-0000__copy.mp4"]
+
+
+def test_every_pair_with_a_render_has_a_film_that_decodes(page: str, tmp_path: Path) -> None:
+    films = [str(attrs["src"]) for tag, attrs in Elements(page).found if tag == "video"]
+    assert len(films) == 6
+    path = tmp_path / "film.mp4"
+    path.write_bytes(b64decode(films[1].removeprefix("data:video/mp4;base64,")))
+    assert read_frames_at(path, [0, 6]).shape == (2, 128, 3 * 128, 3)  # driver, copy, theirs
+
+
+def test_films_stop_where_the_page_has_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reenactory.tasks.report.films.MOST_BYTES", 1)
+    films, frames = Films(tmp_path), np.zeros((2, 64, 64, 3), np.uint8)
+    assert films.make([("a", frames), ("b", None)], Fraction(25)) is None
+    made = films.make([("a", frames), ("b", frames)], Fraction(25))
+    assert made and made.labels == ["a", "b"]
+    assert films.make([("a", frames), ("b", frames)], Fraction(25)) is None
 
 
 def test_frames_without_a_face_are_named_and_leave_gaps(page: str) -> None:
     assert page.count('<span class="warn-text">no face</span>') == 2  # frame 3 is sampled in both clips
     assert "nan" not in re.sub('base64,[^"]*', "", page)
-    (yaw, _) = charts([coefficients(8, (3,)), coefficients(8, range(8)), None])
-    assert [(line.colour, len(line.parts)) for line in yaw.lines] == [(0, 2)]
-    assert charts([coefficients(8, range(8))]) == []
+    (yaw, _) = charts([coefficients(8, (3,)), coefficients(8, range(8)), None], ["c0", "c1", "c2"])
+    assert [(line.colour, len(line.parts)) for line in yaw.lines] == [("c0", 2)]
+    assert charts([coefficients(8, range(8))], ["c0"]) == []
 
 
 def test_a_protocol_without_pairs_is_named(tmp_path: Path) -> None:
@@ -158,11 +233,91 @@ def test_a_large_run_gives_a_bounded_page(tmp_path: Path) -> None:
     run = SyntheticRun(tmp_path, pairs=100)
     page = render_report(run.store, RUN)
     assert len(page) < 5_000_000
-    assert page.count('class="sheet" id=') == MOST_PAIRS
-    assert f"{MOST_PAIRS} of 200 pairs are shown" in page
     shown = choose(read_run(run.store, RUN))
-    places = [int(re.findall(r"rank (\d+) of 100", chosen.place)[0]) for chosen in shown]
-    assert places == [*range(1, 5), *range(49, 53), *range(97, 101)] * 2
+    assert page.count('class="sheet" id=') == len(shown) == MOST_PAIRS
+    assert f"{MOST_PAIRS} of 200 pairs are shown" in page
+
+
+def test_pairs_that_do_not_fit_are_those_that_are_examples_of_nothing(
+    run: SyntheticRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = read_run(run.store, RUN)
+    for place, pair in enumerate(pair for pair in data.pairs if pair.protocol == "self"):
+        data.mean["theirs", pair.pair_id, "csim"] = -place
+        data.mean["theirs", pair.pair_id, "aed_l1"] = -place
+    (by_csim, by_aed) = [group for group in examples(data) if group.protocol == "self"]
+    assert [example.pair.pair_id for example in by_csim.found] == ["self-0000", "self-0001", "self-0002"]
+    assert [example.pair.pair_id for example in by_aed.found] == ["self-0002", "self-0001", "self-0000"]
+    monkeypatch.setattr("reenactory.tasks.report.choice.MOST_PAIRS", 4)
+    assert [(chosen.pair.pair_id, chosen.places) for chosen in choose(data)][:2] == [
+        ("self-0000", ["best csim", "worst aed_l1"]),
+        ("self-0001", ["middle csim", "middle aed_l1"]),
+    ]
+    assert len(choose(data)) == 4
+
+
+def test_the_command_of_scoring_has_the_knobs_that_the_run_had(run: SyntheticRun, tmp_path: Path) -> None:
+    data = read_run(run.store, RUN)
+    vgg = [{**line, "metric": "lpips_vgg"} for line in data.aggregates]
+    for aggregates, knobs in ((data.aggregates, ""), (vgg, " --set score.lpips_vgg=true")):
+        again = provenance(replace(data, aggregates=aggregates), Artefacts(run.store, tmp_path))
+        assert again.commands[-1][1] == f"reenactory evaluate --store {run.store.uri} --run {RUN}{knobs}"
+
+
+def test_published_numbers_stand_as_printed_with_what_differs(run: SyntheticRun, page: str) -> None:
+    tables = published_tables(read_run(run.store, RUN))
+    assert sum(len(table.rows) for table in tables["self"]) > 20
+    (main, *_) = tables["self"]
+    assert (main.paper, main.table, main.first) == ("3DFlowRenderer", "Table 1", True)
+    assert [column.ours for column in main.columns][:4] == ["fid_per_video", "psnr", "ssim", "csim"]
+    assert dict(main.rows)["3DFlowRenderer"] == ["51.87", "22.2859", "0.7257", "0.6615", "0.0953", "0.0138", "1.5193"]
+    ours = dict(main.ours)
+    assert ours["copy"][3] == number(run_mean(run, "copy", "csim")) and ours["copy"][0] == "–"
+    assert "Published, not comparable" in page and "best" not in page.split('id="published"')[1].split("</section>")[0]
+    values = [value for table in (*tables["self"], *tables["cross"]) for _, row in table.rows for value in row]
+    assert sum(value != "–" for value in values) == len(published_rows()) == 209
+
+
+def run_mean(run: SyntheticRun, renderer: str, metric: str) -> float:
+    lines = read_run(run.store, RUN).aggregates
+    return next(
+        float(str(line["value"]))
+        for line in lines
+        if (line["renderer"], line["protocol"], line["metric"]) == (renderer, "self", metric)
+    )
+
+
+def test_spreads_hold_the_pairs_between_their_ends(run: SyntheticRun) -> None:
+    data = read_run(run.store, RUN)
+    data.mean.update({("copy", f"self-{index:04d}", "csim"): value for index, value in enumerate((0.0, 1.0, 4.0))})
+    data.mean.update({("theirs", f"self-{index:04d}", "csim"): value for index, value in enumerate((2.0, 2.0, 2.0))})
+    plot = next(plot for plot in spread_plots(data, "self") if plot.metric == "csim")
+    (copy, theirs) = plot.spreads
+    assert (copy.ends, copy.median, copy.dots) == ((0.0, 400.0), 100.0, [0.0, 100.0, 400.0])
+    assert (theirs.ends, theirs.quartiles, theirs.median) == ((200.0, 200.0), (200.0, 200.0), 200.0)
+
+
+def test_bins_stand_in_their_order_with_higher_values_above(run: SyntheticRun) -> None:
+    data = read_run(run.store, RUN)
+    line = {"protocol": "cross", "metric": "csim", "bin_by": "pose_gap", "ci_low": None, "ci_high": None}
+    binned = [
+        {**line, "renderer": "copy", "bin": label, "value": value}
+        for label, value in (("45+ deg", 0.2), ("0-10 deg", 0.8))
+    ]
+    (plots,) = bin_plots(replace(data, binned=binned), "cross")
+    assert plots.bins == ["0-10 deg", "45+ deg"]
+    (plot,) = plots.plots
+    assert [(point.x, point.y) for point in plot.lines[0].points] == [(100.0, 0.0), (300.0, 100.0)]
+
+
+def test_cost_adds_up_the_records_and_counts_those_that_are_gone(run: SyntheticRun) -> None:
+    data = read_run(run.store, RUN)
+    spent = cost(run.store, data)
+    stages = {(row.work, row.stage): row.items for row in spent.stages}
+    assert stages["clips of the pairs", "crop"] == 2
+    assert stages["copy", "render"] == stages["theirs", "render"] == 1  # pairs share the artefact: it cost once
+    assert spent.missing > 0  # nothing was really scored
+    assert spent.flows == []
 
 
 def test_a_run_that_was_not_evaluated_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,137 @@
+"""Two runs as one HTML file: what is shown to differ on the pairs that they share, metric by metric."""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from reenactory.models.metrics.definition import ARROWS
+from reenactory.models.metrics.registry import lookup
+from reenactory.tasks.cautions import identity_caution
+from reenactory.tasks.paired import Line
+from reenactory.tasks.report.format import counted, decimals_for, number
+from reenactory.tasks.report.groups import GROUPS
+from reenactory.tasks.report.metrics import PROTOCOLS, anchor_of, terms_of
+from reenactory.tasks.report.template import page
+
+HALF = 50.0  # of the axis of differences, in the drawing's units: zero is in the middle
+REACH = 46.0
+TONES = {"A better": "better", "A worse": "worse"}
+
+
+class Side(NamedTuple):
+    """One of the two runs."""
+
+    run: str
+    dataset: str
+    pairs_sha256: str
+
+
+class Bar(NamedTuple):
+    """The difference and its interval on the axis, better for A to the right."""
+
+    at: float
+    low: float
+    high: float
+
+
+class ComparisonRow(NamedTuple):
+    """One metric."""
+
+    metric: str
+    definition: str
+    anchor: str
+    arrow: str
+    unit: str
+    caution: str
+    mean_a: str
+    mean_b: str
+    gap: str
+    interval: str
+    verdict: str
+    tone: str  # better or worse, empty where nothing is shown
+    won: str
+    counts: str
+    cautions: str
+    bar: Bar | None  # None: no frame that both have
+
+
+class ComparisonGroup(NamedTuple):
+    title: str
+    rows: list[ComparisonRow]
+
+
+class ComparisonTable(NamedTuple):
+    """A renderer of A against one of B in one protocol."""
+
+    title: str
+    renderer_a: str
+    renderer_b: str
+    groups: list[ComparisonGroup]
+    verdict: str
+    few_identities: str
+
+
+def render_comparison_page(lines: Sequence[Line], a: Side, b: Side, store_uri: str) -> str:
+    """The page itself: static, nothing of it comes over a network. The same lines give the same bytes."""
+    terms = terms_of({(line.metric, line.definition) for line in lines})
+    command = shlex.join(["reenactory", "compare", "--store", store_uri, a.run, b.run])
+    return page("comparison.html.j2").render(
+        tables=_tables(lines), a=a, b=b, store_uri=store_uri, terms=terms, command=command
+    )
+
+
+def _tables(lines: Iterable[Line]) -> list[ComparisonTable]:
+    sorted_out: dict[tuple[str, str, str], list[Line]] = {}
+    for line in lines:
+        sorted_out.setdefault((line.protocol, line.renderer_a, line.renderer_b), []).append(line)
+    return [_table(*names, members) for names, members in sorted_out.items()]
+
+
+def _table(protocol: str, renderer_a: str, renderer_b: str, lines: Sequence[Line]) -> ComparisonTable:
+    groups = [
+        ComparisonGroup(group.title, [_row(line) for line in lines if line.metric in group.metrics]) for group in GROUPS
+    ]
+    better, worse = (sum(line.verdict == verdict for line in lines) for verdict in TONES)
+    verdict = f"A is shown to be better on {better} and worse on {worse} of {counted(len(lines), 'metric')}."
+    few = identity_caution(max(line.paired.difference.n_clusters for line in lines))
+    title = PROTOCOLS[protocol][0]
+    return ComparisonTable(title, renderer_a, renderer_b, [group for group in groups if group.rows], verdict, few)
+
+
+def _row(line: Line) -> ComparisonRow:
+    entry, gap = lookup(line.metric), line.paired.difference
+    decimals = decimals_for((line.mean_a, line.mean_b))
+    known = gap.n > 0 and np.isfinite(gap.ci_low)
+    return ComparisonRow(
+        metric=line.metric,
+        definition=line.definition,
+        anchor=anchor_of(line.definition),
+        arrow=ARROWS[entry.direction],
+        unit=entry.unit,
+        caution=entry.caution if line.protocol in entry.caution_for else "",
+        mean_a=number(line.mean_a, decimals),
+        mean_b=number(line.mean_b, decimals),
+        gap=f"{gap.mean:+.4g}" if gap.n else "–",
+        interval=f"[{gap.ci_low:+.4g}, {gap.ci_high:+.4g}]" if known else "",
+        verdict=line.verdict,
+        tone=TONES.get(line.verdict, ""),
+        won=""
+        if np.isnan(line.paired.share_won)
+        else f"{line.paired.share_won:.0%} of {counted(line.paired.n_groups, 'pair')}",
+        counts=f"{counted(gap.n, entry.per if entry.per != 'set' else 'value')}, "
+        f"{counted(gap.n_clusters, 'identity', 'identities')}",
+        cautions=line.cautions,
+        bar=_bar(line, entry.direction == "higher"),
+    )
+
+
+def _bar(line: Line, higher: bool) -> Bar | None:
+    gap = line.paired.difference
+    if not gap.n:
+        return None
+    ends = [gap.mean if np.isnan(end) else end for end in (gap.mean, gap.ci_low, gap.ci_high)]
+    reach = max(abs(end) for end in ends) or 1.0
+    at, low, high = (round(HALF + (1 if higher else -1) * REACH * end / reach, 1) for end in ends)
+    return Bar(at, *sorted((low, high)))
