@@ -141,18 +141,50 @@ def plan(
 def pairs(
     store: StoreOption,
     dataset: DatasetOption,
-    protocol: Annotated[str, typer.Option(help="self or cross.")],
-    count: Annotated[int, typer.Option(min=1, help="Number of pairs.")],
     out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="self, cross, or a paper's: 3dflowrenderer-self, 3dflowrenderer-cross, multiguidance-self, "
+            "multiguidance-cross, multiguidance-celebv, pirenderer (docs/protocols.md)."
+        ),
+    ] = None,
+    pairs_list: Annotated[
+        Path | None, typer.Option(help="Instead of --protocol: a CSV with columns source,driving (docs/protocols.md).")
+    ] = None,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="With --pairs-list: leave out rows whose clips are not there.")
+    ] = False,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="Number of pairs. A paper's protocol has its own: all, or a part of them.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same pairs.")] = 0,
     frames: Annotated[int, typer.Option(min=0, help="Driving frames per pair; 0 = the whole clip.")] = 0,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Only clips of this split. Default: test for a paper's protocol, where the dataset has one."),
+    ] = None,
 ) -> None:
-    """Draw self or cross-identity pairs, as a file that anybody can re-run."""
-    from reenactory.flows.pairs import write_pairs
+    """Draw pairs, or take them from a list, as a file that anybody can re-run."""
+    from reenactory.flows.pairs import write_listed_pairs, write_pairs
+    from reenactory.tasks.errors import WrongUseError
 
-    count_made = write_pairs(store, dataset, protocol, count, seed, frames, out)
-    fewer = f" ({count} were asked for; draws that met again count once)" if count_made < count else ""
-    _say(f"{count_made} {protocol} pairs{fewer}: {out}")
+    if (protocol is None) == (pairs_list is None):
+        raise WrongUseError("give either --protocol NAME or --pairs-list FILE.csv")
+    if pairs_list is None:
+        if skip_missing:
+            raise WrongUseError("--skip-missing goes with --pairs-list")
+        written = write_pairs(store, dataset, str(protocol), count, seed, frames, out, split)
+    else:
+        if count or frames or split or seed:
+            raise WrongUseError(
+                "--pairs-list is taken as it is: --count, --seed, --frames and --split go with --protocol"
+            )
+        written = write_listed_pairs(store, dataset, pairs_list, out, skip_missing)
+    for note in written.notes:
+        _say(note)
+    _say(f"{written.pairs} pairs ({written.drawn_by}), sha256 {written.sha256}")
+    _say(f"results: pairs={out}")
 
 
 @app.command()
@@ -192,10 +224,20 @@ def evaluate(
     store: StoreOption,
     run: RunOption,
     renders: Annotated[
-        Path | None, typer.Option(help="Folder of videos that another method made: PAIR_ID.mp4.")
+        str | None,
+        typer.Option(
+            help="Folder of another method's renders: videos PAIR_ID.mp4, or folders PAIR_ID/ of PNG or JPEG."
+        ),
     ] = None,
     name: Annotated[str, typer.Option(help="With --renders: what to call that method.")] = "external",
     pairs: Annotated[Path | None, typer.Option(help="With --renders: the pair file, if the run has none yet.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="With --pairs. Default: the one that the pair file names.")
+    ] = None,
+    panel: Annotated[
+        str | None,
+        typer.Option(help="With --renders: I/N cuts the I-th of N panels of equal width, from the left."),
+    ] = None,
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
@@ -213,9 +255,11 @@ def evaluate(
         {
             "store": store,
             "run": run,
-            "renders": str(renders) if renders else None,
+            "renders": renders,
             "name": name,
             "pairs": str(pairs) if pairs else None,
+            "dataset": dataset,
+            "panel": panel,
             "workers": workers,
             "device": device,
             "retry": retry or [],

@@ -12,6 +12,11 @@ NO_EXAMPLES = frozenset({Reason.MISSING_VIDEO})
 def closing_lines(summary: Summary, places: Mapping[str, str]) -> list[str]:
     """Lines for a person; the very last one says where the results are."""
     lines = [f"{summary.flow}: {summary.items} items, {summary.done} done, {summary.failed} failed"]
+    if summary.pairs:
+        drawn = summary.pairs.drawn or "a list of its own"
+        digests = f"sha256 {summary.pairs.sha256:.12}, clips {summary.pairs.clips_sha256:.12}"
+        lines.append(f"  pairs: {summary.pairs.count}, {drawn}; {digests}")
+    lines += [f"  {note}" for note in summary.notes]
     for reason, count in summary.rejected.items():
         lines.append(f"  {count} rejected: {reason}: {MEANING[Reason(reason)]}")
         if reason in NO_EXAMPLES:

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 from pydantic import Field
 
-from reenactory.flows.run_files import keep_pairs, run_path
+from reenactory.flows.run_files import keep_pairs, run_pair_list, run_path
 from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
 from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.records import artefact_path
@@ -35,7 +35,7 @@ class RenderRequest(Where):
 def render(request: RenderRequest, map_shards: ShardMap[Pair] = in_order) -> Summary:
     """Render every pair; what was rendered before is not rendered again."""
     renderer_class(request.renderer)  # an unknown name ends here, before the run has a trace in the store
-    pairs, named = read_pairs(Path(request.pairs))
+    pairs, named, drawn_by = read_pairs(Path(request.pairs))
     dataset = request.dataset or named
     if not dataset:
         raise WrongUseError(f"{request.pairs} does not say which dataset its clips are of; give --dataset")
@@ -44,7 +44,7 @@ def render(request: RenderRequest, map_shards: ShardMap[Pair] = in_order) -> Sum
         check_pairs(pairs, clips)
         check_understood(renderer_class(request.renderer).card, pairs, clips)
         jobs = Rendering(request.renderer, clips)
-        keep_pairs(place.store, request.run, pairs, dataset)
+        keep_pairs(place.store, request.run, pairs, dataset, drawn_by)
         place.announce(request.run, request)
 
         def work(shard: Sequence[Pair]) -> Ledger:
@@ -59,7 +59,7 @@ def render(request: RenderRequest, map_shards: ShardMap[Pair] = in_order) -> Sum
         outputs = {"renders": f"{place.store.uri}/{run_path(request.run, 'renders')}"}
         log = OutcomeLog(place.store, request.run, f"render-{request.renderer}")
         log.add({**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows)
-        return place.summary(log, len(pairs), outputs)
+        return place.summary(log, len(pairs), outputs, run_pair_list(place.store, request.run, clips))
 
 
 def _published(store: Store, listing: str) -> set[str]:

@@ -18,7 +18,7 @@ from reenactory.infra.ray_pool import RayPool
 from reenactory.infra.records import Record, library_versions
 from reenactory.infra.settings import Settings, default_workers
 from reenactory.infra.store import Store, open_store
-from reenactory.infra.summary import Summary, rates, write_summary
+from reenactory.infra.summary import PairList, Summary, rates, write_summary
 from reenactory.tasks.drive import Drive, FollowUp, Ledger
 from reenactory.tasks.outcomes import Reason
 from reenactory.tasks.runner import StageWorker
@@ -58,6 +58,7 @@ class Workplace:
     pool: Pool[Chain, list[Record]]
     tally: Tally
     ledger: Ledger = field(default_factory=Ledger)
+    notes: list[str] = field(default_factory=list)  # for the summary
     started: float = field(default_factory=time.monotonic)
 
     def announce(self, run: str, request: BaseModel) -> None:
@@ -76,7 +77,7 @@ class Workplace:
         self.index.flush(at_least=FULL_PART)
         return ledger
 
-    def summary(self, log: OutcomeLog, items: int, outputs: dict[str, str]) -> Summary:
+    def summary(self, log: OutcomeLog, items: int, outputs: dict[str, str], pairs: PairList | None = None) -> Summary:
         """Close the run's books: outcomes and summary are written; the summary is returned."""
         self.index.flush()
         log.close()
@@ -97,6 +98,8 @@ class Workplace:
             frames_per_second=rates(ledger.frames, ledger.seconds),
             outputs=outputs,
             versions=library_versions(),
+            pairs=pairs,
+            notes=self.notes,
         )
         write_summary(self.store, summary)
         return summary

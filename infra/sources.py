@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from reenactory.infra.keys import file_sha256
+from reenactory.infra.pictures import pictures_sha256
 from reenactory.infra.store import Store
 from reenactory.infra.tables import get_table, put_table
 
@@ -165,8 +166,9 @@ def with_digests(store: Store, sources: Sequence[Source]) -> Iterator[Source]:
 
 def _digest(source: Source) -> str:
     if not source.uri.startswith("s3://"):
+        path = Path(source.uri)
         try:
-            return file_sha256(Path(source.uri))
+            return pictures_sha256(path) if path.is_dir() else file_sha256(path)
         except OSError as error:
             raise UnusableInputError(f"{source.uri} cannot be read: {error.strerror}; leave it out") from None
     from reenactory.infra.store_s3 import plain_words, s3_client

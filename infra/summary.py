@@ -9,6 +9,16 @@ from reenactory.infra.records import library_versions
 from reenactory.infra.store import Store
 
 
+class PairList(BaseModel):
+    """What names a run's pairs. Two runs with both digests alike, and the same versions, have the same table."""
+
+    model_config = ConfigDict(extra="forbid")
+    count: int
+    drawn: str  # protocol, seed and limits; empty: the list does not say, or was changed since
+    sha256: str
+    clips_sha256: str  # of the keys of the clips that they name
+
+
 class Summary(BaseModel):
     """Counts of one run. On a second run of the same work every `computed` is 0."""
 
@@ -28,6 +38,8 @@ class Summary(BaseModel):
     frames_per_second: dict[str, float]
     outputs: dict[str, str]
     versions: dict[str, str]
+    pairs: PairList | None = None  # where the flow has one
+    notes: list[str] = []  # what a person should know besides
 
     @property
     def exit_code(self) -> int:
@@ -68,6 +80,8 @@ def merge(run: str, flow: str, parts: Iterable[Summary]) -> Summary:
         frames_per_second=speeds,
         outputs=outputs,
         versions=library_versions(),
+        pairs=next((part.pairs for part in reversed(parts) if part.pairs), None),
+        notes=[note for part in parts for note in part.notes],
     )
 
 

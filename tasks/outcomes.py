@@ -53,7 +53,7 @@ MEANING: dict[Reason, str] = {
     Reason.DUPLICATE_ROW: "The metadata has an earlier row with the same span and box.",
     Reason.SIZE_DIFFERS: "A video to be scored is not of the size of its pair's frames.",
     Reason.FRAME_COUNT_DIFFERS: "A video to be scored does not have as many frames as its pair drives.",
-    Reason.NOT_RENDERED: "The pair has no video in the folder that was given.",
+    Reason.NOT_RENDERED: "The pair has neither a video nor a folder of frames in the folder that was given.",
     Reason.MATTE_LOST_FACE: "The matte loses the face: its mean alpha there falls below matte.min_face_alpha.",
     Reason.WORKER_CRASH: "The process that worked on it died, repeatedly, with nothing else to blame.",
 }

@@ -1,11 +1,14 @@
 """Rendering as jobs: from a pair and the clips it names to one render, and the row that a run keeps of it."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+from pydantic import JsonValue
 
 from reenactory.infra.index import RecordIndex
+from reenactory.infra.keys import canonical_json
 from reenactory.models.renderers.protocol import RendererCard
 from reenactory.tasks.crop_mode import require_one_mode
 from reenactory.tasks.errors import WrongUseError
@@ -24,6 +27,16 @@ RENDERS = pa.schema(
 
 def clip_rows(clips: pa.Table) -> dict[str, ClipRow]:
     return {str(row["clip_id"]): row for row in clips.to_pylist()}
+
+
+def clips_sha256(pairs: Sequence[Pair], clips: Mapping[str, ClipRow]) -> str:
+    """Of what the clips that pairs name are made of: the keys of their crops, mattes and coefficients."""
+    named = sorted({clip for pair in pairs for clip in (pair.source_clip, pair.driving_clip)})
+    keys: list[JsonValue] = [
+        [name, *(str(clips.get(name, {}).get(f"{stage}_key")) for stage in ("crop", "matte", "face3d"))]
+        for name in named
+    ]
+    return hashlib.sha256(canonical_json(keys).encode()).hexdigest()
 
 
 def check_pairs(pairs: Sequence[Pair], clips: Mapping[str, ClipRow]) -> None:

@@ -58,8 +58,8 @@ class Scoring:
         )
         return fitting, looking, self._score(rendered, label, fitting.keys[0], looking.keys[0])
 
-    def adopt(self, pair: Pair, name: str, video: Source) -> Chain:
-        """Take in a video that another method made of a pair."""
+    def adopt(self, pair: Pair, name: str, video: Source, params: AdoptParams) -> Chain:
+        """Take in a video, or a folder of frames, that another method made of a pair."""
         driving = self.clips[pair.driving_clip]
         box = {"size_px": driving["crop_px"], "driving_count": pair.driving_count}
         rate = {"fps_num": driving["fps_num"], "fps_den": driving["fps_den"]}
@@ -67,7 +67,7 @@ class Scoring:
         upstream = ((video.sha256, *asked_for),)
         inputs = {"video": SourceRef(video.uri)}
         label = f"{name} {pair.pair_id}"
-        return (Job("adopt", AdoptParams(), upstream, label, pair.driving_count, dict(inputs), {**box, **rate}),)
+        return (Job("adopt", params, upstream, label, pair.driving_count, dict(inputs), {**box, **rate}),)
 
     def driving_features(self, pair: Pair) -> str:
         """Key of the features of a pair's driving frames."""

@@ -1,6 +1,5 @@
 """What the report is made of: the tables of a run and of its dataset, and the artefacts behind them."""
 
-import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +16,7 @@ from reenactory.infra.store import MissingObject, Store
 from reenactory.infra.tables import get_table
 from reenactory.infra.video import read_frames_at
 from reenactory.tasks.dataset import read_clips
-from reenactory.tasks.pairs import DATASET, SCHEMA, Pair
+from reenactory.tasks.pairs import Pair, from_table, pairs_sha256
 from reenactory.tasks.rendering import ClipRow
 from reenactory.tasks.report.format import decimals_for
 from reenactory.tasks.score import Params as ScoreParams
@@ -85,17 +84,16 @@ class RunData:
 
 def read_run(store: Store, run: str) -> RunData:
     """Everything that `reenactory evaluate` has written of the run."""
-    payload = store.get(f"runs/{run}/pairs.parquet")
-    pairs = pq.read_table(pa.BufferReader(payload))
-    dataset = (pairs.schema.metadata or {}).get(DATASET, b"").decode()
+    listed = from_table(get_table(store, f"runs/{run}/pairs.parquet"))
+    dataset = listed.dataset or ""
     aggregates = get_table(store, f"runs/{run}/aggregates.parquet").to_pylist()
     tables = [path for path in store.list(f"runs/{run}/renders/") if path.endswith(".parquet")]
     return RunData(
         store_uri=store.uri,
         run=run,
         dataset=dataset,
-        pairs_sha256=hashlib.sha256(payload).hexdigest(),
-        pairs=[Pair(**row) for row in pairs.select(SCHEMA.names).to_pylist()],
+        pairs_sha256=pairs_sha256(listed.pairs),
+        pairs=listed.pairs,
         clips=read_clips(store, dataset, done_only=False).to_pylist(),
         renders=[row for path in tables for row in get_table(store, path).to_pylist()],
         pair_scores=get_table(store, f"runs/{run}/pair_scores.parquet"),

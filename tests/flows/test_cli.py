@@ -105,10 +105,16 @@ def test_a_store_that_cannot_be_written(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("pairs", "--dataset", "d", "--protocol", "both", "--count", 1, "--out", "p"), "known are self and cross"),
+        (
+            ("pairs", "--dataset", "d", "--protocol", "both", "--count", 1, "--out", "p"),
+            "known are self, cross, 3dflowrenderer-self",
+        ),
         (("pairs", "--dataset", "d", "--protocol", "self", "--count", 1, "--out", "p"), "dataset 'd' is not in"),
         (("render", "gone.parquet", "--renderer", "copy", "--run", "r"), "no such pair file"),
         (("evaluate", "--run", "r"), "run 'r' has no pairs"),
+        (("evaluate", "--run", "r", "--panel", "1/2"), "where in the pictures of --renders DIR"),
+        (("evaluate", "--run", "r", "--dataset", "d"), "--dataset goes with --pairs FILE"),
+        (("evaluate", "--run", "r", "--renders", "x", "--panel", "1-2"), "panel: "),
         (("compare", "a", "b"), "run 'a' has no scores"),
     ],
 )

@@ -13,10 +13,12 @@ from reenactory.infra.store import Store, open_store
 from reenactory.tasks.aggregate import SCORES
 from reenactory.tasks.dataset import CLIPS
 from reenactory.tasks.errors import WrongUseError
-from reenactory.tasks.pairs import Clip, Pair, draw_pairs
+from reenactory.tasks.pairs import Pair
+from reenactory.tasks.protocols.drawing import draw_pairs
+from reenactory.tasks.protocols.people import Clip
 
 CLIPS_HERE = [Clip(f"id{n}#v", f"id{n}", 10) for n in range(3)]
-PAIRS = sorted(draw_pairs(CLIPS_HERE, "self", 3, 0), key=lambda pair: pair.source_clip)
+PAIRS = sorted(draw_pairs(CLIPS_HERE, "self", 3, 0).pairs, key=lambda pair: pair.source_clip)
 
 Score = tuple[str, int, int, str, str, float | None]  # renderer, pair, frame, metric, definition, value
 

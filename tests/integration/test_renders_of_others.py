@@ -4,16 +4,22 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from pictures import write_png
 from small_runs import DATASET, DRIVING, SmallRun, ffmpeg, run_command
 
 from reenactory.flows.evaluate import EvaluateRequest, evaluate
 from reenactory.flows.pairs import write_pairs
 from reenactory.flows.render import RenderRequest, render
+from reenactory.infra.records import artefact_path
 from reenactory.infra.sources import Source
 from reenactory.infra.store import open_store
+from reenactory.infra.tables import get_table
+from reenactory.infra.video import read_frames
+from reenactory.tasks.adopt import Params as AdoptParams
 from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.pairs import read_pairs
@@ -106,5 +112,40 @@ def test_the_verdict_on_a_video_depends_on_the_size_that_its_pair_asks_for(
     large = {name: {**row, "crop_px": 256} for name, row in clips.items()}
     pair = read_pairs(calm.pairs)[0][0]
     video = replace(Source("/x.mp4", "x", "x", "1:1"), sha256="0" * 64)
-    keys = {Scoring(rows).adopt(pair, "theirs", video)[0].keys for rows in (clips, large)}
+    keys = {Scoring(rows).adopt(pair, "theirs", video, AdoptParams())[0].keys for rows in (clips, large)}
     assert len(keys) == 2
+
+
+def test_frames_in_panels_score_as_the_video_that_they_were(rendered: tuple[Path, list[str]], tmp_path: Path) -> None:
+    """PNG loses nothing: renders of `copy`, brought as the right half of pictures, get the scores of `copy`."""
+    store = open_store(str(rendered[0]))
+    rows = get_table(store, f"runs/{RUN}/renders/copy.parquet").to_pylist()[:2]
+    for row in rows:
+        video = store.local_path(artefact_path("render", row["render_key"], "frames.mp4"), tmp_path)
+        for number, frame in enumerate(read_frames(video)):
+            write_png(tmp_path / "grid" / row["pair_id"] / f"{number:04d}.png", np.hstack([255 - frame, frame]))
+    request = EvaluateRequest(
+        store=store.uri, run=RUN, renders=str(tmp_path / "grid"), name="grid", panel="2/2", workers=0
+    )
+    summary = evaluate(request)
+    assert summary.failed == 0 and summary.notes[0] == "renders: 2 of 5 pairs"
+    scores = get_table(store, f"runs/{RUN}/scores.parquet").to_pandas()
+    scores = scores[scores["pair_id"].isin([row["pair_id"] for row in rows])].drop(columns="run")
+    ours, grid = (
+        scores[scores["renderer"] == name].drop(columns="renderer").reset_index(drop=True) for name in ("copy", "grid")
+    )
+    assert len(ours) > 100
+    pd.testing.assert_frame_equal(ours, grid, check_exact=True)
+
+
+def test_pairs_of_single_frames_are_scored(rendered: tuple[Path, list[str]], tmp_path: Path) -> None:
+    """What a paper's protocol of frame pairs needs; over time and as a video there is nothing to measure."""
+    store, out, run = str(rendered[0]), tmp_path / "pairs.parquet", "frames"
+    write_pairs(store, DATASET, "multiguidance-self", 2, 0, 0, out)
+    render(RenderRequest(pairs=str(out), renderer="copy", store=store, run=run, workers=0))
+    summary = evaluate(EvaluateRequest(store=store, run=run, workers=0))
+    assert (summary.done, summary.failed) == (2, 0)
+    assert summary.pairs is not None and summary.pairs.drawn == "multiguidance-self, seed 0, 2 of 40 pairs"
+    means = get_table(open_store(store), f"runs/{run}/scores.parquet").to_pandas().groupby("metric")["value"].mean()
+    assert means[["psnr", "csim", "aed_l1", "akd"]].notna().all()
+    assert means[["flicker", "fid_per_video"]].isna().all()
