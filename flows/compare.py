@@ -23,7 +23,7 @@ def compare(store_uri: str, run_a: str, run_b: str) -> list[Line]:
         WrongUseError: a run has no scores, a metric is not known to this version, the two share no pair, or their
             clips are of different crop modes.
     """
-    store = open_store(store_uri)
+    store = open_store(store_uri, create=False)
     with TemporaryDirectory() as folder:
         first = Scores(store, run_a, Path(folder))
         second = first if run_a == run_b else Scores(store, run_b, Path(folder))
@@ -43,7 +43,7 @@ def compare(store_uri: str, run_a: str, run_b: str) -> list[Line]:
 
 def write_comparison(store_uri: str, run_a: str, run_b: str, lines: Sequence[Line]) -> str:
     """Write `runs/RUN_A/compare-RUN_B.html`; returns where it is."""
-    store = open_store(store_uri)
+    store = open_store(store_uri, create=False)
     path = run_path(run_a, f"compare-{run_b}.html")
     page = render_comparison_page(lines, _side(store, run_a), _side(store, run_b), store.uri)
     store.put(path, page.encode())

@@ -92,7 +92,7 @@ def write_listed_pairs(store_uri: str, dataset: str, listing: Path, out: Path, s
 
 
 def _rows(store_uri: str, dataset: str) -> list[ClipRow]:
-    rows: list[ClipRow] = read_clips(open_store(store_uri), dataset).to_pylist()
+    rows: list[ClipRow] = read_clips(open_store(store_uri, create=False), dataset).to_pylist()
     require_one_mode(rows)
     check_one_extractor({str(row["clip_id"]): row.get("extractor") for row in rows})
     return rows

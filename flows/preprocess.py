@@ -15,7 +15,7 @@ from reenactory.infra.split_list import read_split_list
 from reenactory.infra.summary import Summary
 from reenactory.infra.utterances import Utterances
 from reenactory.tasks import face3d
-from reenactory.tasks.dataset import keep_only, write_shard
+from reenactory.tasks.dataset import gone_note, keep_only, write_shard
 from reenactory.tasks.drive import Ledger
 from reenactory.tasks.planning import plan_videos
 from reenactory.tasks.preprocess import MetadataRows, Preprocessing, PreprocessParams, estimated_frames
@@ -64,7 +64,7 @@ def preprocess(request: PreprocessRequest, map_shards: ShardMap[Source] = in_ord
     """Make or complete a dataset. Videos are cut into shards; each shard's clips go through all stages."""
     sources, skipped = find_videos(request.inputs)
     jobs = preprocessing(request)
-    with workplace(request, f"preprocess {request.dataset}") as place:
+    with workplace(request, f"preprocess {request.dataset}", new_store=True) as place:
         if skipped:
             place.tally.outcomes["files that are not video, passed over"] = skipped
         sources = list(with_digests(place.store, sources))
@@ -85,7 +85,8 @@ def preprocess(request: PreprocessRequest, map_shards: ShardMap[Source] = in_ord
         missing = jobs.missing(sources)
         parts.extend(write_shard(place.store, request.dataset, missing))
         log.add({**row, "item": row["clip_id"]} for row in missing)
-        keep_only(place.store, request.dataset, parts)
+        if gone := keep_only(place.store, request.dataset, parts):
+            place.notes.append(gone_note(request.dataset, gone))
         outputs = {name: f"{place.store.uri}/datasets/{request.dataset}/{name}" for name in ("clips", "face3d")}
         return place.summary(log, len(sources), outputs)
 

@@ -13,7 +13,7 @@ from reenactory.tasks.score_table import few_identities, renderers_of, score_row
 
 def render_scores(store_uri: str, run: str) -> Table:
     """A row per metric, a column per renderer: value, interval, and a warning where too much was dropped."""
-    rows = score_rows(get_table(open_store(store_uri), run_path(run, "aggregates.parquet")).to_pylist())
+    rows = score_rows(get_table(open_store(store_uri, create=False), run_path(run, "aggregates.parquet")).to_pylist())
     renderers = renderers_of(rows, FLOOR)
     table = Table("protocol", "metric", *(Column(Text(name)) for name in renderers))
     for row in rows:

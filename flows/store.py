@@ -25,7 +25,7 @@ def gc(
     from reenactory.infra.upkeep import collect_garbage
     from reenactory.tasks.stage import STAGES
 
-    found = collect_garbage(open_store(store), STAGES, older_than_hours * 3600, delete)
+    found = collect_garbage(open_store(store, create=False), STAGES, older_than_hours * 3600, delete)
     _list([left.path for left in [*found.orphans, *found.unfinished]])
     size = sum(left.bytes for left in [*found.orphans, *found.unfinished])
     stale = sum(len(keys) for keys in found.stale.values())
@@ -51,7 +51,7 @@ def verify(
     from reenactory.infra.upkeep import faults
     from reenactory.tasks.stage import STAGES
 
-    opened = open_store(store)
+    opened = open_store(store, create=False)
     looked_at, wrong = 0, []
     for fault in faults(opened, STAGES, sizes_only):
         looked_at += 1
@@ -75,7 +75,7 @@ def forget(
     from reenactory.infra.store import open_store
     from reenactory.tasks.forget import forget
 
-    removed = forget(open_store(store), identity, dry_run)
+    removed = forget(open_store(store, create=False), identity, dry_run)
     word = "would be removed" if dry_run else "removed"
     counts = ", ".join(f"{count} {stage}" for stage, count in sorted(removed.artefacts.items()))
     _say(f"{word}: artefacts: {counts or 'none'}; {removed.bytes / 1e6:.1f} MB")
@@ -97,7 +97,7 @@ def rebuild(store: StoreOption) -> None:
     from reenactory.infra.index import rebuild_index
     from reenactory.infra.store import open_store
 
-    _say(f"{rebuild_index(open_store(store))} records indexed")
+    _say(f"{rebuild_index(open_store(store, create=False))} records indexed")
 
 
 def _list(lines: list[str]) -> None:

@@ -106,9 +106,12 @@ class Workplace:
 
 
 @contextmanager
-def workplace(where: Where, title: str) -> Iterator[Workplace]:
-    """Open a store and its index; workers start with the first work, progress is shown until the block ends."""
-    store = open_store(where.store)
+def workplace(where: Where, title: str, new_store: bool = False) -> Iterator[Workplace]:
+    """Open a store and its index; workers start with the first work, progress is shown until the block ends.
+
+    `new_store`: the store may not be there yet.
+    """
+    store = open_store(where.store, create=new_store)
     device = resolve_device(where.device)
     workers = default_workers(device) if where.workers is None else where.workers
     factory = partial(StageWorker, where.store, Runtime(device, Settings().threads))

@@ -121,13 +121,18 @@ def checked_path(path: str) -> str:
     return path
 
 
-def open_store(uri: str) -> Store:
+def open_store(uri: str, create: bool = True) -> Store:
     """The store at `uri`: a folder (plain path or `file:///path`, created when absent) or `s3://bucket/prefix`.
 
     A probe object is written and removed once, so that a run fails here and not after an hour of work.
 
+    Args:
+        uri: where.
+        create: False for work on what is already there: a mistyped folder is then an error and not a new, empty store.
+
     Raises:
-        StoreUnusable: an address of another form, a folder or bucket that cannot be written, no credentials.
+        StoreUnusable: an address of another form, a folder or bucket that cannot be written, no credentials; a folder
+            that is not there and was not to be created.
     """
     # The implementations are imported here because boto3 takes 0.5 s to import, which a local run need not pay.
     if uri.startswith("s3://"):
@@ -136,7 +141,10 @@ def open_store(uri: str) -> Store:
         return open_s3_store(uri)
     from reenactory.infra.store_local import open_local_store
 
-    return open_local_store(_folder(uri))
+    folder = _folder(uri)
+    if not create and not folder.is_dir():
+        raise StoreUnusable(f"there is no store at {folder}; check --store, or make one with `reenactory preprocess`")
+    return open_local_store(folder)
 
 
 def _folder(uri: str) -> Path:

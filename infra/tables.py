@@ -1,6 +1,6 @@
 """Parquet tables as objects of a store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,9 +25,9 @@ def put_table(store: Store, path: str, table: pa.Table) -> None:
     store.put(path, table_bytes(table))
 
 
-def get_table(store: Store, path: str) -> pa.Table:
-    """The whole table; MissingObject where there is none."""
-    return pq.read_table(pa.BufferReader(store.get(path)))
+def get_table(store: Store, path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table, or some of its columns; MissingObject where there is none."""
+    return pq.read_table(pa.BufferReader(store.get(path)), columns=None if columns is None else list(columns))
 
 
 class TableParts:

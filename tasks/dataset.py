@@ -71,12 +71,37 @@ def write_shard(store: Store, dataset: str, rows: Sequence[dict[str, object]]) -
     return clips_path, face3d_path
 
 
-def keep_only(store: Store, dataset: str, parts: Iterable[str]) -> None:
-    """Remove parts of earlier runs: a dataset is what its last complete run made of its inputs."""
+def keep_only(store: Store, dataset: str, parts: Iterable[str]) -> list[str]:
+    """Remove parts of earlier runs: a dataset is what its last complete run made of its inputs.
+
+    Returns:
+        Names of finished clips that were in the dataset and are no longer.
+    """
     wanted = set(parts)
-    for path in list(store.list(f"datasets/{dataset}/")):
-        if path not in wanted and "/part-" in path:
-            store.delete(path)
+    old = [path for path in store.list(f"datasets/{dataset}/") if path not in wanted and "/part-" in path]
+    gone = _finished(store, (path for path in old if "/clips/" in path))
+    if gone:
+        gone -= _finished(store, (path for path in wanted if "/clips/" in path))
+    for path in old:
+        store.delete(path)
+    return sorted(gone)
+
+
+def gone_note(dataset: str, gone: Sequence[str]) -> str:
+    """For a person who gave fewer inputs, or other knobs, than last time."""
+    named = ", ".join(gone[:3]) + (" ..." if len(gone) > 3 else "")
+    return (
+        f"{len(gone)} clips of an earlier run are no longer in dataset {dataset}, which is what its last run made of "
+        f"its inputs: {named}. Give all inputs to have them back (their results are kept), or name another --dataset."
+    )
+
+
+def _finished(store: Store, parts: Iterable[str]) -> set[str]:
+    names: set[str] = set()
+    for path in parts:
+        table = get_table(store, path, columns=["clip_id", "outcome"])
+        names |= set(table.filter(pc.equal(table["outcome"], "done"))["clip_id"].to_pylist())
+    return names
 
 
 def _coefficients(store: Store, rows: Iterable[dict[str, object]]) -> pa.Table:

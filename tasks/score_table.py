@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from reenactory.models.metrics.definition import Definition
 from reenactory.models.metrics.registry import KNOWN, PLACE
-from reenactory.tasks.cautions import drop_caution, identity_caution
+from reenactory.tasks.cautions import identity_caution, line_caution
 from reenactory.tasks.report.format import decimals_for, number
 
 Aggregate = Mapping[str, object]  # a row of AGGREGATES
@@ -47,7 +47,7 @@ class Row(NamedTuple):
         decimals = decimals_for(_float(each["value"]) for each in self.lines.values())
         low, high = _float(line["ci_low"]), _float(line["ci_high"])
         interval = "" if low is None or high is None else f"[{number(low, decimals)}, {number(high, decimals)}]"
-        return number(_float(line["value"]), decimals), interval, dropped(line)
+        return number(_float(line["value"]), decimals), interval, line_caution(line, self.lines.values())
 
 
 def score_rows(aggregates: Iterable[Aggregate]) -> list[Row]:
@@ -66,11 +66,6 @@ def renderers_of(rows: Sequence[Row], first: str) -> list[str]:
     return sorted({name for row in rows for name in row.lines}, key=lambda name: (name != first, name))
 
 
-def dropped(line: Aggregate) -> str:
-    """The warning of a line of which too much was dropped; else empty."""
-    return drop_caution(_int(line["n_frames"]), _int(line["n_dropped"]))
-
-
 def few_identities(rows: Sequence[Row]) -> str:
     """The warning of a table whose intervals are drawn from few people; else empty."""
     return identity_caution(max((_int(line["n_identities"]) for row in rows for line in row.lines.values()), default=0))
@@ -86,7 +81,7 @@ def to_csv(rows: Sequence[Row]) -> str:
         for name in sorted(row.lines):
             line = row.lines[name]
             few = identity_caution(_int(line["n_identities"]))
-            warning = "; ".join(filter(None, (dropped(line), few)))
+            warning = "; ".join(filter(None, (line_caution(line, row.lines.values()), few)))
             known = {column: line[column] for column in CSV_COLUMNS if column in line}
             writer.writerow({**known, **told, "warning": warning})
     return text.getvalue()

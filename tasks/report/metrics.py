@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from reenactory.models.metrics.definition import ARROWS, WORDS, Definition
 from reenactory.models.metrics.registry import KNOWN, PLACE
-from reenactory.tasks.cautions import drop_caution, identity_caution
+from reenactory.tasks.cautions import identity_caution, line_caution
 from reenactory.tasks.report.format import counted, decimals_for, is_number, number
 from reenactory.tasks.report.groups import GROUPS, OTHER, group_of
 from reenactory.tasks.report.marks import Estimate, Mark, folded, marks
@@ -30,7 +30,7 @@ class Cell(NamedTuple):
     best: bool  # and shown to be
     below_floor: bool  # shown to be
     above_floor: bool
-    dropped: str  # the warning, empty where few or none were
+    warning: str  # too much was dropped, or others were scored on more pairs; else empty
     counts: str  # empty where all renderers of the row were scored on as much
 
 
@@ -160,7 +160,7 @@ def _row(
                 renderer == best,
                 worse,
                 Shown(protocol, definition, renderer, FLOOR) in shown,
-                _dropped(line),
+                line_caution(line, lines.values()),
                 counts,
             )
         )
@@ -207,10 +207,6 @@ def _best(row: Candidates, shown: AbstractSet[Shown]) -> str:
 def _interval(line: Aggregate, decimals: int) -> str:
     low, high = _value(line["ci_low"]), _value(line["ci_high"])
     return "" if low is None or high is None else f"[{number(low, decimals)}, {number(high, decimals)}]"
-
-
-def _dropped(line: Aggregate) -> str:
-    return drop_caution(_int(line["n_frames"]), _int(line["n_dropped"]))
 
 
 def _counts(line: Aggregate, unit: str) -> str:

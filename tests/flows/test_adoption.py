@@ -37,7 +37,7 @@ def theirs(tmp_path: Path) -> Path:
 
 
 def adopt(folder: Path, **brought: str) -> Workplace:
-    with workplace(Where(store=str(folder / "store"), workers=0, device="cpu"), "test") as place:
+    with workplace(Where(store=str(folder / "store"), workers=0, device="cpu"), "test", new_store=True) as place:
         adopt_renders(place, JOBS, "r", Brought(str(folder / "theirs"), "theirs", **brought), PAIRS)
     return place
 
@@ -82,6 +82,7 @@ def test_pairs_that_cannot_be_scored_leave_no_run_behind(tmp_path: Path) -> None
     from pyarrow import csv
 
     csv.write_csv(to_table(PAIRS, ""), tmp_path / "pairs.csv")
+    (tmp_path / "store").mkdir()
     asked = {"store": str(tmp_path / "store"), "run": "r", "pairs": str(tmp_path / "pairs.csv"), "workers": 0}
     with pytest.raises(WrongUseError, match=r"does not say which dataset its clips are of; give --dataset"):
         evaluate(EvaluateRequest.model_validate(asked))

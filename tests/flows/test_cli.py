@@ -96,10 +96,24 @@ def test_a_store_that_cannot_be_written(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], video: Path
 ) -> None:
     """A folder below a file: what not even root can write."""
-    for words in (("preprocess", video, "--dataset", "d"), ("compare", "a", "b"), ("evaluate", "--run", "a")):
-        code, error = command(monkeypatch, capsys, *words, "--store", video / "store")
+    code, error = command(monkeypatch, capsys, "preprocess", video, "--dataset", "d", "--store", video / "store")
+    assert (code, len(error.splitlines())) == (2, 1)
+    assert "cannot write to the store folder" in error
+
+
+def test_only_preprocess_makes_a_store(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A mistyped --store is an error, and no new folder."""
+    for words in (
+        ("compare", "a", "b"),
+        ("evaluate", "--run", "a"),
+        ("pairs", "--dataset", "d", "--protocol", "self", "--count", 1, "--out", "p"),
+    ):
+        code, error = command(monkeypatch, capsys, *words, "--store", tmp_path / "stroe")
         assert (code, len(error.splitlines())) == (2, 1)
-        assert "cannot write to the store folder" in error
+        assert "there is no store at" in error
+    assert not (tmp_path / "stroe").exists()
 
 
 @pytest.mark.parametrize(
@@ -125,6 +139,7 @@ def test_later_commands_say_what_is_missing(
     words: tuple[object, ...],
     complaint: str,
 ) -> None:
+    (tmp_path / "store").mkdir()
     code, error = command(monkeypatch, capsys, *words, "--store", tmp_path / "store")
     assert (code, len(error.splitlines())) == (2, 1)
     assert complaint in error

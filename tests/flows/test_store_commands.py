@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from reenactory.flows.cli import app
 from reenactory.infra.records import RECORD_NAME, Record, artefact_path, write_artefact
+from reenactory.infra.store import StoreUnusable
 from reenactory.infra.store_local import LocalStore, open_local_store
 from reenactory.tasks.errors import WrongUseError
 
@@ -56,6 +57,13 @@ def test_verify_has_an_exit_code_and_repairs_when_it_is_told_to(store: LocalStor
     assert run(store, "verify", "--sizes-only")[0] == 0
     assert run(store, "verify", "--repair")[0] == 0
     assert not store.exists(clip(1, RECORD_NAME))
+
+
+@pytest.mark.parametrize("words", [("gc",), ("verify",), ("forget", "--identity", "a"), ("rebuild-index",)])
+def test_a_mistyped_store_is_no_empty_store(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with pytest.raises(StoreUnusable, match="there is no store at"):
+        run(LocalStore(tmp_path / "stroe"), *words)
+    assert not (tmp_path / "stroe").exists()
 
 
 def test_forget_of_nobody_and_rebuild(store: LocalStore) -> None:

@@ -318,7 +318,9 @@ class TestDataset:
         other = write_shard(store, "vox2", rows)
         new = write_shard(store, "vox", rows[:1])
         store.put("datasets/vox/README", b"mine")
-        keep_only(store, "vox", new)
+        gone = keep_only(store, "vox", new)
+        assert gone == [str(row["clip_id"]) for row in rows[1:] if row["outcome"] == "done"] and gone
+        assert keep_only(store, "vox", new) == []
         assert set(store.list("datasets/")) == {*new, *other, "datasets/vox/README"}
         assert not set(old) & set(store.list("datasets/"))
 

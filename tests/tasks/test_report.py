@@ -150,7 +150,7 @@ def test_dropped_frames_unequal_counts_and_few_identities_are_said(run: Syntheti
     (self_table, _) = protocol_tables(read_run(run.store, RUN), frozenset())
     floor, method = self_table.rows[0].cells
     assert floor and method
-    assert (floor.dropped, method.dropped) == ("", "14.3 % dropped")
+    assert (floor.warning, method.warning) == ("", "14.3 % dropped; 2 of 3 pairs")
     counts = [cell.counts.replace("\N{NO-BREAK SPACE}", " ") for cell in (floor, method)]
     assert counts == [
         "21 frames, 3 pairs, 2 identities, 0 dropped",
