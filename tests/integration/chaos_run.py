@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -80,30 +81,37 @@ def register() -> None:
     rates.TYPICAL_SECONDS_PER_FRAME["chaotic"] = 0.001
 
 
-def on_every(kind: str, tokens: Path, happen: Callable[[], None]) -> Callable[[], None]:
-    """A function that counts its calls, and lets the death happen at the one that a token names."""
+def on_every(kind: str, tokens: Path, happen: Callable[[str], None]) -> Callable[[str], None]:
+    """A function that counts its calls, and lets the death happen at the one that a token names.
+
+    Its argument, what is being written, is handed on.
+    """
     numbers = count(1)
 
-    def event() -> None:
+    def event(path: str = "") -> None:
         for token in tokens.glob(f"{kind}-{next(numbers)}-*"):
             try:
                 token.unlink()
             except FileNotFoundError:
                 continue  # another process of this kind was quicker
-            happen()
+            happen(path)
 
     return event
 
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def die_once_for(tokens: Path, path: str) -> None:
+    """kill -9, unless one has died at this artefact already: two deaths on one clip would rightly be blamed on it."""
+    artefact = path.rpartition("/")[0].replace("/", "+")
+    with suppress(FileExistsError):
+        (tokens / f"died-{artefact}").touch(exist_ok=False)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
-def disk_full() -> None:
+def disk_full(path: str) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def watch_writes(events: Sequence[Callable[[], None]]) -> None:
+def watch_writes(events: Sequence[Callable[[str], None]]) -> None:
     """Have the events happen before and after every write of this process."""
     watched.append(True)
     for kind in (LocalStore, S3Store):
@@ -111,13 +119,13 @@ def watch_writes(events: Sequence[Callable[[], None]]) -> None:
             setattr(kind, name, _watched(getattr(kind, name), events))
 
 
-def _watched(write: Callable[..., None], events: Sequence[Callable[[], None]]) -> Callable[..., None]:
-    def with_events(*arguments: object) -> None:
+def _watched(write: Callable[..., None], events: Sequence[Callable[[str], None]]) -> Callable[..., None]:
+    def with_events(store: object, path: str, *content: object) -> None:
         for event in events:
-            event()
-        write(*arguments)
+            event(path)
+        write(store, path, *content)
         for event in events:
-            event()
+            event(path)
 
     return with_events
 
@@ -129,7 +137,7 @@ def worker(store_uri: str, tokens: Path, here: Path) -> StageWorker:
 
     if not chaos_run.watched:
         chaos_run.register()
-        events = [("worker", chaos_run.die), ("full", chaos_run.disk_full)]
+        events = [("worker", partial(chaos_run.die_once_for, tokens)), ("full", chaos_run.disk_full)]
         chaos_run.watch_writes([chaos_run.on_every(kind, tokens, happen) for kind, happen in events])
     return StageWorker(store_uri, Runtime("cpu", 1))
 
@@ -139,8 +147,8 @@ def main(store_uri: str, clips: int, workers: int, tokens: Path) -> int:
     register()
     store = open_store(store_uri)
     deaths = [
-        on_every("driver", tokens, lambda: os.killpg(0, signal.SIGKILL)),
-        on_every("term", tokens, lambda: os.killpg(0, signal.SIGTERM)),
+        on_every("driver", tokens, lambda _: os.killpg(0, signal.SIGKILL)),
+        on_every("term", tokens, lambda _: os.killpg(0, signal.SIGTERM)),
     ]
     add = RecordIndex.add
 

@@ -30,7 +30,6 @@ SCRIPT = Path(__file__).with_name("chaos_run.py")
 CLIPS = int(os.environ.get("REENACTORY_CHAOS_CLIPS", "60"))
 LENGTH = CLIPS // 60  # deaths, and runs that may be needed, grow with it
 DEADLINE_S = 400 * LENGTH
-# After a crash what ran there runs again, each alone: with its next death later than that, no clip can kill two.
 FIRST_EVENT = 16
 
 
@@ -103,7 +102,7 @@ def test_ray_workers_that_die(calm: dict[str, bytes], tmp_path: Path) -> None:
     tokens = deaths(tmp_path / "tokens", 2, worker=4 * LENGTH, driver=LENGTH)
     codes = run_until_done(str(tmp_path / "store"), 2, tokens, tmp_path)
     assert codes[-signal.SIGKILL] >= 1, codes
-    assert len(list(tokens.glob("worker-*"))) < 4 * LENGTH, "no worker died"
+    assert any(tokens.glob("died-*")), "no worker died"
     check(open_store(str(tmp_path / "store")), calm)
 
 
