@@ -25,6 +25,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from memory import peak_memory
 from numpy.typing import NDArray
+from timing import seconds
 
 from reenactory.infra.video import ReadSpec, probe, read_chunks, write_video
 from reenactory.infra.video.command import ffmpeg_executable
@@ -37,12 +38,6 @@ from reenactory.tasks.stage import Runtime
 
 RUNTIME = Runtime("cpu", 1)
 RULES = track.Params(min_side_px=64, out_of_frame="fit")
-
-
-def seconds(action: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ import argparse
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +19,7 @@ import cv2
 import numpy as np
 from memory import peak_memory
 from numpy.typing import NDArray
+from timing import seconds
 
 from reenactory.infra.video import ReadSpec, read_frames
 from reenactory.infra.video.command import ffmpeg_executable
@@ -48,12 +48,6 @@ CODECS: dict[str, tuple[str, ...]] = {
     "h264 qp 0 ultrafast": ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "0", "-pix_fmt", "gray", "out.mkv"),
     "h264 qp 0 medium": ("-c:v", "libx264", "-preset", "medium", "-qp", "0", "-pix_fmt", "gray", "out.mkv"),
 }
-
-
-def seconds(action: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
 
 
 def main() -> None:

@@ -7,10 +7,10 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
+from timing import seconds
 
 from reenactory.infra.store import open_store
 from reenactory.infra.tables import put_table
@@ -74,12 +74,6 @@ def report(table: FaceTable, clips: int, frames: int, rounds: int) -> None:
             f"{batch:4} windows a call: numpy {count / best_bare:10,.0f}/s, reader {count / best_ours:10,.0f}/s, "
             f"ratio {best_bare / best_ours:.2f}"
         )
-
-
-def seconds(work: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

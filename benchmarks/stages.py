@@ -8,12 +8,12 @@ frames (files, tables and statistics included). One thread. Ratios are what to q
 
 import argparse
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
+from timing import seconds
 
 from reenactory.infra.video import ReadSpec, read_chunks, read_frames
 from reenactory.models.weights import locate
@@ -21,12 +21,6 @@ from reenactory.tasks import crop, detect, face3d, features, matte
 from reenactory.tasks.stage import Runtime
 
 RUNTIME = Runtime("cpu", 1)
-
-
-def seconds(action: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
 
 
 def main() -> None:
