@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from reenactory.models.metrics.frechet import Features, check_features, fid
-from reenactory.models.metrics.means import LEVEL, REPLICATES, Interval, draw_clusters, percentile_interval
+from reenactory.models.metrics.means import LEVEL, REPLICATES, Interval
+from reenactory.models.metrics.set_interval import check_same_rows, set_interval
 
 
 def fid_interval(
@@ -43,21 +44,13 @@ def fid_interval(
         ValueError: shapes or lengths differ, a value is not finite, or ``level`` is outside (0, 1).
     """
     check_features(real, generated)
-    if not len(real) == len(generated) == len(clusters):
-        raise ValueError(
-            f"expected n rows each, got {len(real)} real, {len(generated)} generated, {len(clusters)} names"
-        )
+    check_same_rows(real, generated, clusters)
+
+    def resample(times_drawn: NDArray[np.int64], index: NDArray[np.intp]) -> NDArray[np.float64]:
+        return _weighted_fids(real, generated, times_drawn[:, index].astype(np.float64))
+
     value = fid(real, generated)
-    labels, index = np.unique(np.asarray(clusters, dtype=np.str_), return_inverse=True)
-    people = len(labels)
-    if people < 2:
-        return Interval(value, np.nan, np.nan, len(real), 0, people)
-    draws = draw_clusters(people, replicates, seed)  # (R, C)
-    times_drawn = np.stack([np.bincount(draw, minlength=people) for draw in draws])
-    distinct, inverse = np.unique(times_drawn, axis=0, return_inverse=True)
-    values = _weighted_fids(real, generated, distinct[:, index].astype(np.float64))[inverse.reshape(-1)]
-    low, high = percentile_interval(values - values.mean() + value, level)
-    return Interval(value, low, high, len(real), 0, people)
+    return set_interval(value, clusters, resample, seed=seed, replicates=replicates, level=level)
 
 
 def _weighted_fids(real: Features, generated: Features, weights: NDArray[np.float64]) -> NDArray[np.float64]:

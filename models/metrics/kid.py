@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenactory.models.metrics.frechet import Features, check_features
-from reenactory.models.metrics.means import LEVEL, REPLICATES, Interval, draw_clusters, percentile_interval
+from reenactory.models.metrics.means import LEVEL, REPLICATES, Interval
+from reenactory.models.metrics.set_interval import check_same_rows, set_interval
 
 Kernel = NDArray[np.float64]
 
@@ -25,8 +26,12 @@ def kid(real: Features, generated: Features) -> float:
         ValueError: shapes do not match, fewer than two rows, or a value is not finite.
     """
     check_features(real, generated)
-    n, m = len(real), len(generated)
-    within_real, within_generated, between = _kernels(real, generated)
+    return _estimate(_kernels(real, generated))
+
+
+def _estimate(kernels: tuple[Kernel, Kernel, Kernel]) -> float:
+    within_real, within_generated, between = kernels
+    n, m = between.shape
     return float(
         (within_real.sum() - np.trace(within_real)) / (n * (n - 1))
         + (within_generated.sum() - np.trace(within_generated)) / (m * (m - 1))
@@ -62,20 +67,14 @@ def kid_interval(
     Raises:
         ValueError: shapes or lengths differ, a value is not finite, or ``level`` is outside (0, 1).
     """
-    value = kid(real, generated)
-    if not len(real) == len(generated) == len(clusters):
-        raise ValueError(
-            f"expected n rows each, got {len(real)} real, {len(generated)} generated, {len(clusters)} names"
-        )
-    labels, index = np.unique(np.asarray(clusters, dtype=np.str_), return_inverse=True)
-    people = len(labels)
-    if people < 2:
-        return Interval(value, np.nan, np.nan, len(real), 0, people)
-    draws = draw_clusters(people, replicates, seed)
-    times_drawn = np.stack([np.bincount(draw, minlength=people) for draw in draws]).astype(np.float64)  # (R, C)
-    values = _resampled(_kernels(real, generated), index, times_drawn)
-    low, high = percentile_interval(values - values.mean() + value, level)
-    return Interval(value, low, high, len(real), 0, people)
+    check_features(real, generated)
+    check_same_rows(real, generated, clusters)
+    kernels = _kernels(real, generated)
+
+    def resample(times_drawn: NDArray[np.int64], index: NDArray[np.intp]) -> NDArray[np.float64]:
+        return _resampled(kernels, index, times_drawn.astype(np.float64))
+
+    return set_interval(_estimate(kernels), clusters, resample, seed=seed, replicates=replicates, level=level)
 
 
 def _kernels(real: Features, generated: Features) -> tuple[Kernel, Kernel, Kernel]:
