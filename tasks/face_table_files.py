@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.lib.format import open_memmap
 
 from reenactory.infra.store import TEMP_PREFIX, Store
-from reenactory.models.face_model.motion import PARTS, WIDTH, fill_gaps
+from reenactory.models.face_model.motion import PARTS, WIDTH, detected, fill_gaps
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.extractors import check_one_extractor
 from reenactory.tasks.motion import descriptors
@@ -75,7 +75,7 @@ def _write_arrays(files: Sequence[Path], work: Path, max_gap_frames: int) -> dic
         filled = fill_gaps(descriptors(clip), max_gap_frames)
         here = slice(start, start + len(clip))
         arrays["descriptors"][here] = filled.descriptors
-        arrays["known"][here] = np.isfinite(filled.descriptors).all(axis=1)
+        arrays["known"][here] = detected(filled.descriptors)
         arrays["filled"][here] = filled.filled
         spans[clip_id] = (start, len(clip))
         made_by[clip_id] = clip["extractor"][0].as_py()

@@ -1,6 +1,7 @@
 """The 73-number motion descriptor and its windows (PIRenderer, 3DFlowRenderer; methods B.6). Values are raw."""
 
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,9 @@ PARTS = {"exp": 64, "angles": 3, "trans": 3, "crop": 3}  # columns of face3d, in
 WIDTH = sum(PARTS.values())  # 73
 RADIUS = 13  # 27 frames; one paper calls 13 the "size", the published settings call it the radius
 
-EXP, ANGLES, CROP_SCALE = slice(0, 64), slice(64, 67), 70
+_ENDS = dict(zip(PARTS, accumulate(PARTS.values()), strict=True))
+PLACES = {part: slice(_ENDS[part] - width, _ENDS[part]) for part, width in PARTS.items()}
+EXP, ANGLES, CROP_SCALE = PLACES["exp"], PLACES["angles"], PLACES["crop"].start
 
 Descriptors = NDArray[np.float32]
 Windows = NDArray[np.float32]
@@ -34,6 +37,11 @@ class CropScale(NamedTuple):
 
     frame: int
     ratio: float
+
+
+def detected(descriptors: Descriptors) -> NDArray[np.bool_]:
+    """(T,): frames with a face, i.e. without NaN."""
+    return np.asarray(np.isfinite(descriptors).all(axis=1))
 
 
 def window_frames(frames: Frames, count: int, radius: int = RADIUS) -> NDArray[np.int64]:
@@ -114,7 +122,7 @@ def fill_gaps(descriptors: Descriptors, max_gap_frames: int) -> Filled:
         descriptors: (T, 73), NaN rows where no face was found.
         max_gap_frames: 0 fills nothing.
     """
-    known = np.asarray(np.isfinite(descriptors).all(axis=1))
+    known = detected(descriptors)
     place = np.arange(len(known))
     before = np.maximum.accumulate(np.where(known, place, -1))
     after = np.minimum.accumulate(np.where(known, place, len(known))[::-1])[::-1]

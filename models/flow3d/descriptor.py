@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenactory.models.face_model.motion import (
-    ANGLES,
-    EXP,
-    WIDTH,
+    PLACES,
     Descriptors,
+    detected,
     match_crop_scale,
     window_frames,
     with_crop_scale,
 )
 from reenactory.models.flow3d.config import MAX_RADIUS
 
-PLACES = {"exp": EXP, "angles": ANGLES, "trans": slice(67, 70), "crop": slice(70, WIDTH)}
 Control = Literal["all", "expression", "pose"]
 
 
@@ -29,11 +27,6 @@ def descriptors_of(
 ) -> Descriptors:
     """(T, 64), (T, 3), (T, 3), (T, 3) as one (T, 73), raw values."""
     return np.concatenate([exp, angles, trans, crop], axis=1).astype(np.float32)
-
-
-def detected(descriptors: Descriptors) -> NDArray[np.bool_]:
-    """(T,): frames with a face, i.e. without NaN."""
-    return np.asarray(np.isfinite(descriptors).all(axis=1))
 
 
 def windows(descriptors: Descriptors, frames: NDArray[np.integer] | None = None) -> NDArray[np.float32]:

@@ -5,7 +5,8 @@ from collections import defaultdict
 import numpy as np
 from numpy.typing import NDArray
 
-from reenactory.models.flow3d.descriptor import detected, windows
+from reenactory.models.face_model.motion import detected
+from reenactory.models.flow3d.descriptor import windows
 from reenactory.models.flow3d.examples import Batch, Statistics
 from reenactory.models.flow3d.pack import Pack, PackedClip
 

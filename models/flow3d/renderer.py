@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reenactory.models.flow3d.descriptor import Control, controlled, descriptors_of, detected, match_scale, windows
+from reenactory.models.face_model.motion import detected
+from reenactory.models.flow3d.descriptor import Control, controlled, descriptors_of, match_scale, windows
 from reenactory.models.renderers.protocol import Driving, Face, Need, RendererCard, Source
 
 if TYPE_CHECKING:
