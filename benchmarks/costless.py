@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reenactory.tasks import rates, stage
+from reenactory.tasks import stage
 from reenactory.tasks.outcomes import Made, Outcome
-from reenactory.tasks.runner import StageWorker
+from reenactory.tasks.running import rates
+from reenactory.tasks.running.runner import StageWorker
 
 VERSION = 1
 SCHEMA = None

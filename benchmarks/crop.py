@@ -32,9 +32,9 @@ from reenactory.infra.video.command import ffmpeg_executable
 from reenactory.models.weights import locate
 from reenactory.models.yunet.detector import FaceDetector
 from reenactory.tasks import crop, detect, track
-from reenactory.tasks.crop_box import Box, Picture, fit_inside, grow
 from reenactory.tasks.outcomes import Made
 from reenactory.tasks.stage import Runtime
+from reenactory.tasks.tracking.crop_box import Box, Picture, fit_inside, grow
 
 RUNTIME = Runtime("cpu", 1)
 RULES = track.Params(min_side_px=64, out_of_frame="fit")

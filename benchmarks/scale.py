@@ -37,8 +37,8 @@ from reenactory.infra.shards import make_shards
 from reenactory.infra.sources import Source
 from reenactory.infra.store import Store
 from reenactory.infra.store_local import LocalStore, open_local_store
-from reenactory.tasks.planning import plan_videos
 from reenactory.tasks.preprocess import Preprocessing, PreprocessParams
+from reenactory.tasks.running.planning import plan_videos
 from reenactory.tasks.stage import Chain, Job
 
 CLIP = {"start_frame": 0, "frame_count": 160, "box_ltrb": [10.0, 10.0, 266.0, 266.0], "face": None} | {

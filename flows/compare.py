@@ -7,13 +7,13 @@ from tempfile import TemporaryDirectory
 
 from reenactory.flows.run_files import read_run_pairs, run_path
 from reenactory.infra.store import Store, open_store
-from reenactory.tasks.aggregate import PairInfo
 from reenactory.tasks.crop_mode import require_one_mode
 from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.errors import WrongUseError
-from reenactory.tasks.paired import Line, Scores, paired_lines, require_known
 from reenactory.tasks.rendering import ClipRow, clip_rows
 from reenactory.tasks.report.comparison import Side, render_comparison_page
+from reenactory.tasks.results.aggregate import PairInfo
+from reenactory.tasks.results.paired import Line, Scores, paired_lines, require_known
 
 
 def compare(store_uri: str, run_a: str, run_b: str) -> list[Line]:

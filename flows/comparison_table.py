@@ -7,7 +7,7 @@ from rich.table import Table
 
 from reenactory.models.metrics.definition import ARROWS
 from reenactory.models.metrics.registry import lookup
-from reenactory.tasks.paired import Line
+from reenactory.tasks.results.paired import Line
 
 STYLES = {"A better": "green", "A worse": "red"}
 

@@ -20,8 +20,8 @@ from reenactory.flows.preprocess import PreprocessRequest, preprocess
 from reenactory.flows.render import RenderRequest, render
 from reenactory.flows.workplace import ShardMap, ShardWork
 from reenactory.infra.summary import Summary
-from reenactory.tasks.drive import Ledger
 from reenactory.tasks.outcomes import MEANING, Reason
+from reenactory.tasks.running.drive import Ledger
 
 Item = TypeVar("Item")
 

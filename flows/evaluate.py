@@ -15,12 +15,12 @@ from reenactory.infra.store import Store
 from reenactory.infra.summary import Summary
 from reenactory.infra.tables import get_table
 from reenactory.tasks.dataset import read_clips
-from reenactory.tasks.drive import Ledger
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.extractors import check_this_machine
 from reenactory.tasks.pairs import Pair, read_pairs
 from reenactory.tasks.rendering import ClipRow, check_pairs, clip_rows
 from reenactory.tasks.report import write_report
+from reenactory.tasks.running.drive import Ledger
 from reenactory.tasks.score import Params as ScoreParams
 from reenactory.tasks.score import weights as score_weights
 from reenactory.tasks.scoring import Rendered, Scoring

@@ -7,7 +7,7 @@ from reenactory.infra.index import RecordIndex, rebuild_index
 from reenactory.infra.settings import default_workers
 from reenactory.infra.sources import find_videos, with_digests
 from reenactory.infra.store import open_store
-from reenactory.tasks.planning import STAGES, Plan, plan_videos
+from reenactory.tasks.running.planning import STAGES, Plan, plan_videos
 
 
 def plan(request: PreprocessRequest, rebuild: bool = False) -> Plan:

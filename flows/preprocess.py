@@ -16,10 +16,10 @@ from reenactory.infra.summary import Summary
 from reenactory.infra.utterances import Utterances
 from reenactory.tasks import face3d
 from reenactory.tasks.dataset import gone_note, keep_only, write_shard
-from reenactory.tasks.drive import Ledger
-from reenactory.tasks.planning import plan_videos
 from reenactory.tasks.preprocess import MetadataRows, Preprocessing, PreprocessParams, estimated_frames
 from reenactory.tasks.presets import Preset, merged
+from reenactory.tasks.running.drive import Ledger
+from reenactory.tasks.running.planning import plan_videos
 from reenactory.tasks.stage import Chain
 
 WEIGHTS = ("yunet", "rvm_mobilenetv3")  # and what the extractor needs

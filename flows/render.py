@@ -16,11 +16,11 @@ from reenactory.infra.store import Store
 from reenactory.infra.summary import Summary
 from reenactory.infra.tables import get_table, put_table
 from reenactory.tasks.dataset import read_clips
-from reenactory.tasks.drive import Ledger
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.pairs import Pair, read_pairs
 from reenactory.tasks.renderers import renderer_class
 from reenactory.tasks.rendering import RENDERS, Rendering, check_pairs, check_understood, clip_rows
+from reenactory.tasks.running.drive import Ledger
 
 
 class RenderRequest(Where):

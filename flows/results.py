@@ -12,15 +12,15 @@ from reenactory.infra.records import artefact_path
 from reenactory.infra.store import Store
 from reenactory.infra.tables import get_table, put_table, table_in_parts
 from reenactory.models.metrics.registry import PLACE
-from reenactory.tasks.aggregate import AGGREGATES, PAIR_SCORES, SCORES, PairInfo, Totals, pair_scores
-from reenactory.tasks.bins import BINNINGS
-from reenactory.tasks.latex_table import to_latex
 from reenactory.tasks.pairs import Pair
-from reenactory.tasks.pooling import Features, pooled_lines
 from reenactory.tasks.rendering import ClipRow
 from reenactory.tasks.report.run import FLOOR
+from reenactory.tasks.results.aggregate import AGGREGATES, PAIR_SCORES, SCORES, PairInfo, Totals, pair_scores
+from reenactory.tasks.results.bins import BINNINGS
+from reenactory.tasks.results.latex_table import to_latex
+from reenactory.tasks.results.pooling import Features, pooled_lines
+from reenactory.tasks.results.score_table import score_rows, to_csv
 from reenactory.tasks.score import CONDITIONS
-from reenactory.tasks.score_table import score_rows, to_csv
 from reenactory.tasks.scoring import Rendered, Scoring
 
 RUN_CONDITIONS = pa.schema([("pair_id", pa.string()), *CONDITIONS])

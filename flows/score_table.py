@@ -8,7 +8,7 @@ from reenactory.infra.store import open_store
 from reenactory.infra.tables import get_table
 from reenactory.models.metrics.definition import ARROWS
 from reenactory.tasks.report.run import FLOOR
-from reenactory.tasks.score_table import few_identities, renderers_of, score_rows
+from reenactory.tasks.results.score_table import few_identities, renderers_of, score_rows
 
 
 def render_scores(store_uri: str, run: str) -> Table:

@@ -19,9 +19,9 @@ from reenactory.infra.records import Record, library_versions
 from reenactory.infra.settings import Settings, default_workers
 from reenactory.infra.store import Store, open_store
 from reenactory.infra.summary import PairList, Summary, rates, write_summary
-from reenactory.tasks.drive import Drive, FollowUp, Ledger
 from reenactory.tasks.outcomes import Reason
-from reenactory.tasks.runner import StageWorker
+from reenactory.tasks.running.drive import Drive, FollowUp, Ledger
+from reenactory.tasks.running.runner import StageWorker
 from reenactory.tasks.stage import Chain, Runtime
 
 NAME = r"^\w[\w.-]{0,99}$"  # of a dataset or run: a folder of the store, so neither hidden nor `..` nor too long

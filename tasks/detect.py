@@ -15,8 +15,8 @@ from pydantic import Field
 from reenactory.infra.video import Deinterlace, ReadSpec, VideoInfo, probe, read_chunks
 from reenactory.models import weights as catalogue
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
-from reenactory.tasks.sparse import Found, Seen, SparseSearch
 from reenactory.tasks.stage import Runtime, StageParams
+from reenactory.tasks.tracking.sparse import Found, Seen, SparseSearch
 
 VERSION = 3
 

@@ -9,13 +9,13 @@ from typing import Literal, cast
 import pyarrow as pa
 from pydantic import Field, JsonValue
 
-from reenactory.tasks.annotated import annotated_clips
-from reenactory.tasks.crop_box import Picture
-from reenactory.tasks.face_tracks import Faces, find_tracks
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
-from reenactory.tasks.published import published_clips
-from reenactory.tasks.quality import Dropped, judge
 from reenactory.tasks.stage import Runtime, StageParams
+from reenactory.tasks.tracking.annotated import annotated_clips
+from reenactory.tasks.tracking.crop_box import Picture
+from reenactory.tasks.tracking.face_tracks import Faces, find_tracks
+from reenactory.tasks.tracking.published import published_clips
+from reenactory.tasks.tracking.quality import Dropped, judge
 
 VERSION = 3
 SCHEMA = None

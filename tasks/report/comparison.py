@@ -8,12 +8,12 @@ import numpy as np
 
 from reenactory.models.metrics.definition import ARROWS
 from reenactory.models.metrics.registry import lookup
-from reenactory.tasks.cautions import identity_caution
-from reenactory.tasks.paired import Line
 from reenactory.tasks.report.format import counted, decimals_for, number
 from reenactory.tasks.report.groups import GROUPS
 from reenactory.tasks.report.metrics import PROTOCOLS, anchor_of, terms_of
 from reenactory.tasks.report.template import page
+from reenactory.tasks.results.cautions import identity_caution
+from reenactory.tasks.results.paired import Line
 
 HALF = 50.0  # of the axis of differences, in the drawing's units: zero is in the middle
 REACH = 46.0

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from reenactory.models.metrics.definition import ARROWS, WORDS, Definition
 from reenactory.models.metrics.registry import KNOWN, PLACE
-from reenactory.tasks.cautions import identity_caution, line_caution
 from reenactory.tasks.report.format import counted, decimals_for, is_number, number
 from reenactory.tasks.report.groups import GROUPS, OTHER, group_of
 from reenactory.tasks.report.marks import Estimate, Mark, folded, marks
 from reenactory.tasks.report.run import FLOOR, RunData
 from reenactory.tasks.report.shown import Shown
+from reenactory.tasks.results.cautions import identity_caution, line_caution
 
 PROTOCOLS = {
     "self": ("Self re-enactment", "A clip is driven by itself: every frame has a true picture to be compared with."),

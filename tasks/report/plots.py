@@ -7,11 +7,11 @@ import numpy as np
 
 from reenactory.models.metrics.definition import ARROWS
 from reenactory.models.metrics.registry import KNOWN
-from reenactory.tasks.bins import BINNINGS, Binning
 from reenactory.tasks.report.choice import SHOWN
 from reenactory.tasks.report.colours import colour_of
 from reenactory.tasks.report.format import decimals_for, number
 from reenactory.tasks.report.run import RunData
+from reenactory.tasks.results.bins import BINNINGS, Binning
 
 WIDTH, HEIGHT = 400.0, 100.0  # of a drawing, in its own units; the page stretches it
 MOST_DOTS = 60  # of a renderer: beyond, the quartiles say it better

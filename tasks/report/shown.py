@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reenactory.infra.store import Store
-from reenactory.tasks.aggregate import PairInfo
-from reenactory.tasks.paired import Line, Scores, paired_lines
 from reenactory.tasks.report.run import RunData
+from reenactory.tasks.results.aggregate import PairInfo
+from reenactory.tasks.results.paired import Line, Scores, paired_lines
 
 
 class Shown(NamedTuple):

@@ -10,12 +10,12 @@ from reenactory.flows.compare import compare, write_comparison
 from reenactory.flows.comparison_table import render_comparison
 from reenactory.flows.run_files import keep_pairs, put_table, read_run_pairs, run_path
 from reenactory.infra.store import Store, open_store
-from reenactory.tasks.aggregate import SCORES
 from reenactory.tasks.dataset import CLIPS
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.pairs import Pair
 from reenactory.tasks.protocols.drawing import draw_pairs
 from reenactory.tasks.protocols.people import Clip
+from reenactory.tasks.results.aggregate import SCORES
 
 CLIPS_HERE = [Clip(f"id{n}#v", f"id{n}", 10) for n in range(3)]
 PAIRS = sorted(draw_pairs(CLIPS_HERE, "self", 3, 0).pairs, key=lambda pair: pair.source_clip)

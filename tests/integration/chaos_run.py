@@ -27,9 +27,10 @@ from reenactory.infra.shards import make_shards
 from reenactory.infra.store import open_store
 from reenactory.infra.store_local import LocalStore
 from reenactory.infra.store_s3 import S3Store
-from reenactory.tasks import rates, stage
+from reenactory.tasks import stage
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
-from reenactory.tasks.runner import StageWorker
+from reenactory.tasks.running import rates
+from reenactory.tasks.running.runner import StageWorker
 from reenactory.tasks.stage import Chain, Job, Runtime
 
 VERSION = 1

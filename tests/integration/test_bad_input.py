@@ -21,7 +21,7 @@ from reenactory.infra.video import command, probe, read_chunks, read_frames
 from reenactory.models.weights import locate
 from reenactory.tasks import detect
 from reenactory.tasks.preprocess import Preprocessing, PreprocessParams
-from reenactory.tasks.runner import StageWorker
+from reenactory.tasks.running.runner import StageWorker
 from reenactory.tasks.stage import Runtime
 
 pytestmark = pytest.mark.weights

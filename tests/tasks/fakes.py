@@ -14,10 +14,11 @@ from reenactory.infra.index import RecordIndex
 from reenactory.infra.progress import Tally
 from reenactory.infra.records import Record
 from reenactory.infra.store import Store
-from reenactory.tasks import rates, stage
-from reenactory.tasks.drive import Drive, FollowUp
+from reenactory.tasks import stage
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
-from reenactory.tasks.runner import StageWorker
+from reenactory.tasks.running import rates
+from reenactory.tasks.running.drive import Drive, FollowUp
+from reenactory.tasks.running.runner import StageWorker
 from reenactory.tasks.stage import Chain, Job, Runtime, StageParams
 
 
@@ -60,7 +61,7 @@ def fake_stage(name: str, function: Callable[..., Sequence[Outcome]] = run) -> S
 
 def install(monkeypatch: pytest.MonkeyPatch, stages: dict[str, SimpleNamespace]) -> None:
     """Have the stages found by name wherever a stage is looked up."""
-    import reenactory.tasks.runner as runner
+    import reenactory.tasks.running.runner as runner
 
     def get(name: str) -> SimpleNamespace:
         return stages[name]

@@ -15,11 +15,11 @@ from reenactory.infra.store import Store, open_store
 from reenactory.infra.video import write_video
 from reenactory.models.metrics.registry import definition_for
 from reenactory.tasks import face3d
-from reenactory.tasks.aggregate import AGGREGATES, PAIR_SCORES, PairInfo, Totals, pair_scores
-from reenactory.tasks.aggregate import SCORES as RUN_SCORES
 from reenactory.tasks.dataset import read_clips, write_shard
 from reenactory.tasks.pairs import Pair, to_table
 from reenactory.tasks.rendering import RENDERS, clip_rows
+from reenactory.tasks.results.aggregate import AGGREGATES, PAIR_SCORES, PairInfo, Totals, pair_scores
+from reenactory.tasks.results.aggregate import SCORES as RUN_SCORES
 from reenactory.tasks.score import CONDITIONS
 from reenactory.tasks.score import SCHEMA as SCORES
 from reenactory.tasks.scoring import Rendered, Scoring

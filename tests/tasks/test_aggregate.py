@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from reenactory.tasks.aggregate import AGGREGATES, PairInfo, Totals, pair_scores
-from reenactory.tasks.bins import BINNINGS
+from reenactory.tasks.results.aggregate import AGGREGATES, PairInfo, Totals, pair_scores
+from reenactory.tasks.results.bins import BINNINGS
 from reenactory.tasks.score import CONDITIONS, SCHEMA
 
 PAIRS = {f"p{n}": PairInfo("self" if n < 3 else "cross", f"id{n % 2}") for n in range(4)}

@@ -10,7 +10,7 @@ import pytest
 from reenactory.infra.video import ClipCodec, write_video
 from reenactory.tasks import crop
 from reenactory.tasks.outcomes import Made
-from reenactory.tasks.runner import decode
+from reenactory.tasks.running.runner import decode
 from reenactory.tasks.stage import Runtime
 
 FRAMES = 8

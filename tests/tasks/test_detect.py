@@ -10,11 +10,11 @@ import pytest
 from reenactory.infra.video import command, probe
 from reenactory.models.weights import locate
 from reenactory.tasks import detect
-from reenactory.tasks.crop_box import grow
-from reenactory.tasks.face_tracks import Faces, find_tracks
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
 from reenactory.tasks.stage import Runtime
 from reenactory.tasks.track import Params as TrackParams
+from reenactory.tasks.tracking.crop_box import grow
+from reenactory.tasks.tracking.face_tracks import Faces, find_tracks
 
 pytestmark = pytest.mark.weights
 

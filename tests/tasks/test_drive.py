@@ -8,8 +8,8 @@ from reenactory.infra.index import RecordIndex
 from reenactory.infra.pool import WorkerCrashError
 from reenactory.infra.store import Store, StoreFailed
 from reenactory.models.weights import WeightMissing
-from reenactory.tasks.drive import STORE_AWAY
 from reenactory.tasks.outcomes import Reason
+from reenactory.tasks.running.drive import STORE_AWAY
 from reenactory.tasks.stage import Chain
 
 
@@ -142,7 +142,7 @@ def test_progress_comes_to_its_end(store: Store) -> None:
 def test_what_another_run_made_while_a_chain_waited_is_not_made_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reenactory.tasks.drive.LOOK_AGAIN_S", -1.0)
+    monkeypatch.setattr("reenactory.tasks.running.drive.LOOK_AGAIN_S", -1.0)
     pool = FakePool(store)
     running = drive(store, pool)
     submit = pool.submit

@@ -16,12 +16,12 @@ from reenactory.infra.records import Record, artefact_path, write_artefact
 from reenactory.infra.sources import DIGEST_TABLE
 from reenactory.infra.store import Store, open_store
 from reenactory.infra.tables import get_table, put_table
-from reenactory.tasks.aggregate import SCORES
 from reenactory.tasks.dataset import CLIPS, FACE3D
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.forget import forget
 from reenactory.tasks.pairs import Pair, to_table
 from reenactory.tasks.rendering import RENDERS
+from reenactory.tasks.results.aggregate import SCORES
 
 ALICE, BOB, CAROL = "alice", "bob", "carol"
 STAGES = ("detect", "track", "crop", "matte", "face3d", "render", "adopt", "score")

@@ -17,7 +17,7 @@ from reenactory.tasks import detect, matte
 from reenactory.tasks.matte_quality import MatteQuality
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
 from reenactory.tasks.preprocess import Preprocessing, PreprocessParams
-from reenactory.tasks.runner import decode, save
+from reenactory.tasks.running.runner import decode, save
 from reenactory.tasks.stage import ArtefactRef, Job
 
 FRAMES, SIDE = 6, 32

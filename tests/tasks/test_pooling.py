@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from reenactory.models.metrics.frechet import fid
 from reenactory.models.metrics.kid import kid
-from reenactory.tasks.aggregate import PairInfo
-from reenactory.tasks.pooling import Features, pooled_lines
+from reenactory.tasks.results.aggregate import PairInfo
+from reenactory.tasks.results.pooling import Features, pooled_lines
 
 PAIRS = {f"p{n}": PairInfo("self" if n < 3 else "cross", f"id{n % 2}") for n in range(4)}
 

@@ -14,9 +14,9 @@ from reenactory.infra.store import Store
 from reenactory.tasks import face3d
 from reenactory.tasks.dataset import CLIPS, FACE3D, NoSuchDatasetError, keep_only, read_clips, write_shard
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
-from reenactory.tasks.planning import plan_videos
 from reenactory.tasks.preprocess import Preprocessing, PreprocessParams
-from reenactory.tasks.runner import save
+from reenactory.tasks.running.planning import plan_videos
+from reenactory.tasks.running.runner import save
 from reenactory.tasks.stage import Chain, Job
 from reenactory.tasks.track import Params as TrackParams
 

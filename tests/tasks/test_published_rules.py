@@ -13,7 +13,7 @@ from test_annotated import utterance
 from test_track import clips, still, table
 
 from reenactory.tasks.presets import KNOBS, Preset
-from reenactory.tasks.sparse import Seen, SparseSearch
+from reenactory.tasks.tracking.sparse import Seen, SparseSearch
 
 Box = tuple[int, int, int, int]
 Clip = tuple[int, int, Box]  # first frame, frames, crop box

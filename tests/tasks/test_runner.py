@@ -14,7 +14,7 @@ from reenactory.infra.settings import Settings
 from reenactory.infra.store import Store
 from reenactory.infra.video import FaultCode, VideoFault
 from reenactory.tasks.outcomes import MEANING, Made, Outcome, Reason
-from reenactory.tasks.runner import StageWorker, decode
+from reenactory.tasks.running.runner import StageWorker, decode
 from reenactory.tasks.stage import ArtefactRef, Job, Runtime
 
 

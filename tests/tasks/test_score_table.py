@@ -5,8 +5,8 @@ import io
 import re
 
 from reenactory.models.metrics.registry import definition_for
-from reenactory.tasks.latex_table import escaped, to_latex
-from reenactory.tasks.score_table import CSV_COLUMNS, Aggregate, renderers_of, score_rows, to_csv
+from reenactory.tasks.results.latex_table import escaped, to_latex
+from reenactory.tasks.results.score_table import CSV_COLUMNS, Aggregate, renderers_of, score_rows, to_csv
 
 
 def line(renderer: str, metric: str, value: float | None, protocol: str = "self", **more: object) -> Aggregate:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from reenactory.tasks.reach import match
-from reenactory.tasks.sparse import Found, Seen, SparseSearch
+from reenactory.tasks.tracking.reach import match
+from reenactory.tasks.tracking.sparse import Found, Seen, SparseSearch
 
 BOX = (100.0, 100.0, 200.0, 220.0)
 

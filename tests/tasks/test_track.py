@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from reenactory.tasks.crop_box import Picture, fit_inside, grow
 from reenactory.tasks.detect import SCHEMA
-from reenactory.tasks.face_tracks import iou
 from reenactory.tasks.outcomes import Made, Rejected
-from reenactory.tasks.published import first_frame
 from reenactory.tasks.track import Item, Params, clips_of, missed_of, run
+from reenactory.tasks.tracking.crop_box import Picture, fit_inside, grow
+from reenactory.tasks.tracking.face_tracks import iou
+from reenactory.tasks.tracking.published import first_frame
 
 BOX = (100, 100, 400, 420)  # grows by 0.1 to 384 square: well inside 1000x800
 Detections = list[tuple[int, tuple[float, float, float, float]]]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from reenactory.models.metrics.definition import Direction
-from reenactory.tasks.score_table import Row, few_identities, renderers_of
+from reenactory.tasks.results.score_table import Row, few_identities, renderers_of
 
 ARROWS: dict[Direction, str] = {"higher": r"$\uparrow$", "lower": r"$\downarrow$", "zero": r"$\to 0$"}
 TITLES = {"self": "Self re-enactment", "cross": "Cross re-enactment"}

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from reenactory.models.metrics.means import ClusterSums, Interval
-from reenactory.tasks.bins import BINNINGS
+from reenactory.tasks.results.bins import BINNINGS
 
 SEED = 0  # of the bootstrap
 

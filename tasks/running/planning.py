@@ -8,7 +8,7 @@ from reenactory.infra.entries import Entry
 from reenactory.infra.index import RecordIndex
 from reenactory.infra.sources import Source
 from reenactory.tasks.preprocess import Preprocessing, estimated_frames
-from reenactory.tasks.rates import TYPICAL_SECONDS_PER_FRAME, measured_seconds_per_frame
+from reenactory.tasks.running.rates import TYPICAL_SECONDS_PER_FRAME, measured_seconds_per_frame
 from reenactory.tasks.stage import Chain
 
 STAGES = ("detect", "track", "crop", "matte", "face3d")

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from reenactory.models.metrics.definition import Definition
 from reenactory.models.metrics.registry import KNOWN, PLACE
-from reenactory.tasks.cautions import identity_caution, line_caution
 from reenactory.tasks.report.format import decimals_for, number
+from reenactory.tasks.results.cautions import identity_caution, line_caution
 
 Aggregate = Mapping[str, object]  # a row of AGGREGATES
 

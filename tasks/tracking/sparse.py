@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reenactory.tasks.reach import Reach, match
+from reenactory.tasks.tracking.reach import Reach, match
 
 Frame = NDArray[np.uint8]  # (H, W, 3) BGR
 

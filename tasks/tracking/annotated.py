@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from reenactory.tasks.crop_box import Picture
-from reenactory.tasks.face_tracks import Faces, Track, find_tracks, iou
 from reenactory.tasks.outcomes import Reason
-from reenactory.tasks.published import first_frame
-from reenactory.tasks.quality import Dropped, TrackFilters, judge
+from reenactory.tasks.tracking.crop_box import Picture
+from reenactory.tasks.tracking.face_tracks import Faces, Track, find_tracks, iou
+from reenactory.tasks.tracking.published import first_frame
+from reenactory.tasks.tracking.quality import Dropped, TrackFilters, judge
 
 Row = Mapping[str, JsonValue]
 

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from reenactory.infra.store import Store
 from reenactory.models.metrics.bootstrap import PairedDifference, paired_bootstrap
 from reenactory.models.metrics.registry import PLACE, lookup
-from reenactory.tasks.aggregate import SEED, PairInfo
-from reenactory.tasks.cautions import drop_caution, identity_caution
 from reenactory.tasks.errors import WrongUseError
+from reenactory.tasks.results.aggregate import SEED, PairInfo
+from reenactory.tasks.results.cautions import drop_caution, identity_caution
 
 NAMES = ("renderer", "metric", "definition")
 

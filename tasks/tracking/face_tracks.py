@@ -9,8 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from reenactory.tasks.crop_box import Box
 from reenactory.tasks.crop_mode import CropMode
+from reenactory.tasks.tracking.crop_box import Box
 
 
 class TrackRules(Protocol):

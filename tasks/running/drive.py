@@ -15,8 +15,8 @@ from reenactory.infra.records import Record
 from reenactory.infra.store import Store, StoreFailed
 from reenactory.models.weights import WeightError, require
 from reenactory.tasks.outcomes import Reason, Rejected
-from reenactory.tasks.rates import seconds_per_frame
-from reenactory.tasks.runner import save
+from reenactory.tasks.running.rates import seconds_per_frame
+from reenactory.tasks.running.runner import save
 from reenactory.tasks.stage import Chain, Job
 
 ATTEMPTS = 2  # of a chain that failed for a reason that is not its data: a store that was away for a moment

@@ -7,11 +7,11 @@ from typing import Literal, cast
 import numpy as np
 from pydantic import JsonValue
 
-from reenactory.tasks.crop_box import Box
 from reenactory.tasks.crop_mode import CropMode
-from reenactory.tasks.face_tracks import Faces, Track, iou, track_of
 from reenactory.tasks.outcomes import Reason
-from reenactory.tasks.quality import Dropped, QualityRules, poor_quality
+from reenactory.tasks.tracking.crop_box import Box
+from reenactory.tasks.tracking.face_tracks import Faces, Track, iou, track_of
+from reenactory.tasks.tracking.quality import Dropped, QualityRules, poor_quality
 
 Row = Mapping[str, JsonValue]
 

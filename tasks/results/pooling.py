@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reenactory.models.metrics.pooled import PooledFeatures
 from reenactory.models.metrics.registry import definition_for
-from reenactory.tasks.aggregate import SEED, Name, PairInfo, line
+from reenactory.tasks.results.aggregate import SEED, Name, PairInfo, line
 
 
 class Features(NamedTuple):

@@ -5,9 +5,9 @@ from typing import Literal, Protocol
 
 from pydantic import JsonValue
 
-from reenactory.tasks.crop_box import Picture, fit_inside, grow
-from reenactory.tasks.face_tracks import Track, TrackRules
 from reenactory.tasks.outcomes import Reason
+from reenactory.tasks.tracking.crop_box import Picture, fit_inside, grow
+from reenactory.tasks.tracking.face_tracks import Track, TrackRules
 
 
 class QualityRules(Protocol):

@@ -1,0 +1,1 @@
+"""What runs stages: one runner, one driver of jobs, plans and measured rates."""
