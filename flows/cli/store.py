@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
-store_app = typer.Typer(no_args_is_help=True, help="Look after a store: leftovers, damage, a person to be forgotten.")
+from reenactory.flows.cli.options import StoreOption
+from reenactory.flows.cli.shell import say
 
-StoreOption = Annotated[str, typer.Option(help="A folder, file:// or s3://bucket/prefix.")]
+app = typer.Typer(no_args_is_help=True, help="Look after a store: leftovers, damage, a person to be forgotten.")
 
 SHOWN = 20  # of a long list; the rest is counted
 
 
-@store_app.command("gc")
+@app.command("gc")
 def gc(
     store: StoreOption,
     delete: Annotated[bool, typer.Option("--delete", help="Remove what is found. Default: only say it.")] = False,
@@ -29,16 +30,16 @@ def gc(
     _list([left.path for left in [*found.orphans, *found.unfinished]])
     size = sum(left.bytes for left in [*found.orphans, *found.unfinished])
     stale = sum(len(keys) for keys in found.stale.values())
-    _say(
+    say(
         f"{'removed' if delete else 'found'}: {len(found.orphans)} files without a record, {len(found.unfinished)} "
         f"unfinished, {size / 1e6:.1f} MB in all; {stale} index entries without a record; "
         f"{found.spared} files are younger than {older_than_hours:g} h and were left alone"
     )
     if not delete and (found.orphans or found.unfinished or stale):
-        _say("nothing was removed: give --delete")
+        say("nothing was removed: give --delete")
 
 
-@store_app.command("verify")
+@app.command("verify")
 def verify(
     store: StoreOption,
     sizes_only: Annotated[bool, typer.Option("--sizes-only", help="Do not read the files, only the records.")] = False,
@@ -61,11 +62,11 @@ def verify(
                 opened.delete(fault.record_path)
     _list(wrong)
     done = "removed: the next run makes these artefacts again" if repair else "give --repair to have them made again"
-    _say(f"{looked_at} records, {len(wrong)} do not hold" + (f"; {done}" if wrong else ""))
+    say(f"{looked_at} records, {len(wrong)} do not hold" + (f"; {done}" if wrong else ""))
     sys.exit(1 if wrong and not repair else 0)
 
 
-@store_app.command("forget")
+@app.command("forget")
 def forget(
     store: StoreOption,
     identity: Annotated[str, typer.Option(help="As in the column identity of the clips table.")],
@@ -78,34 +79,30 @@ def forget(
     removed = forget(open_store(store, create=False), identity, dry_run)
     word = "would be removed" if dry_run else "removed"
     counts = ", ".join(f"{count} {stage}" for stage, count in sorted(removed.artefacts.items()))
-    _say(f"{word}: artefacts: {counts or 'none'}; {removed.bytes / 1e6:.1f} MB")
+    say(f"{word}: artefacts: {counts or 'none'}; {removed.bytes / 1e6:.1f} MB")
     for folder, count in sorted(removed.rows.items()):
-        _say(f"{word}: {count} rows of {folder}")
+        say(f"{word}: {count} rows of {folder}")
     for path in removed.files:
-        _say(f"{word}: {path}")
+        say(f"{word}: {path}")
     for path in removed.edited:
-        _say(f"{'would be edited' if dry_run else 'edited'}: {path}")
-    _say("Not touched: pair files outside the store, backups, older versions of objects in a bucket, and these videos,")
-    _say("which the next run would take up again: remove them from its inputs.")
+        say(f"{'would be edited' if dry_run else 'edited'}: {path}")
+    say("Not touched: pair files outside the store, backups, older versions of objects in a bucket, and these videos,")
+    say("which the next run would take up again: remove them from its inputs.")
     for uri in removed.videos:
-        _say(f"  {uri}")
+        say(f"  {uri}")
 
 
-@store_app.command("rebuild-index")
+@app.command("rebuild-index")
 def rebuild(store: StoreOption) -> None:
     """Write the index of records anew from the records themselves."""
     from reenactory.infra.index import rebuild_index
     from reenactory.infra.store import open_store
 
-    _say(f"{rebuild_index(open_store(store, create=False))} records indexed")
+    say(f"{rebuild_index(open_store(store, create=False))} records indexed")
 
 
 def _list(lines: list[str]) -> None:
     for line in lines[:SHOWN]:
-        _say(line)
+        say(line)
     if len(lines) > SHOWN:
-        _say(f"and {len(lines) - SHOWN} more")
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+        say(f"and {len(lines) - SHOWN} more")

@@ -1,0 +1,5 @@
+"""`python -m reenactory.flows.cli`."""
+
+from reenactory.flows.cli import main
+
+main()

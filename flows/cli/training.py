@@ -1,0 +1,56 @@
+"""`train`: a network from a dataset."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reenactory.flows.cli.options import DatasetOption, DeviceOption, StoreOption, WeightsOption
+from reenactory.flows.cli.shell import finish, use_weights
+
+app = typer.Typer()
+
+
+@app.command()
+def train(
+    store: StoreOption,
+    dataset: DatasetOption,
+    method: Annotated[str, typer.Option(help="flow3d.")] = "flow3d",
+    name: Annotated[str, typer.Option(help="Name of the run that the training is.")] = "flow3d",
+    config: Annotated[
+        Path | None, typer.Option(help="TOML: preset, ablations, tables [network], [losses], [training].")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="paper, small or tiny; over the file's.")] = None,
+    held_out: Annotated[list[str] | None, typer.Option(help="An identity to validate on (repeatable).")] = None,
+    device: DeviceOption = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Ray Train workers; 0 = in this process.")] = 0,
+    minutes: Annotated[float | None, typer.Option(help="Stop after so long, with a checkpoint.")] = None,
+    pack: Annotated[
+        Path | None, typer.Option(help="Only write the training data into this folder, for another machine.")
+    ] = None,
+    jpeg_quality: Annotated[int, typer.Option(help="Of the packed frames; 0 = raw.")] = 95,
+    weights: WeightsOption = None,
+) -> None:
+    """Train a re-enactment network on a dataset; the same command goes on from the last checkpoint."""
+    from reenactory.flows.train import TrainRequest
+    from reenactory.flows.train import train as start
+
+    use_weights(weights)
+    request = TrainRequest.model_validate(
+        {
+            "method": method,
+            "store": store,
+            "dataset": dataset,
+            "name": name,
+            "config": config,
+            "preset": preset,
+            "held_out": held_out or [],
+            "device": device,
+            "workers": workers,
+            "minutes": minutes,
+            "pack": pack,
+            "jpeg_quality": jpeg_quality,
+        }
+    )
+    summary = start(request)
+    finish(summary, summary.outputs)
