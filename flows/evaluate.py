@@ -1,6 +1,6 @@
 """Every render of a run scored, aggregated and reported."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,10 +20,12 @@ from reenactory.tasks.extractors import check_this_machine
 from reenactory.tasks.pairs import Pair, read_pairs
 from reenactory.tasks.rendering import ClipRow, check_pairs, clip_rows
 from reenactory.tasks.report import write_report
+from reenactory.tasks.results.aggregate import PairInfo
+from reenactory.tasks.results.pooling import Pooling, poolings
 from reenactory.tasks.running.drive import Ledger
 from reenactory.tasks.score import Params as ScoreParams
 from reenactory.tasks.score import weights as score_weights
-from reenactory.tasks.scoring import Rendered, Scoring
+from reenactory.tasks.scoring import Rendered, Scored, Scoring
 
 WEIGHTS = ("face_landmarker", "sface", "inception_2015")
 
@@ -77,8 +79,11 @@ def evaluate(request: EvaluateRequest, map_shards: ShardMap[Rendered] = in_order
 
         for ledger in map_shards(work, make_shards(rendered, lambda item: item.pair.driving_count)):
             place.ledger.add(ledger)
-        scored = [item for item in rendered if _is_scored(place, jobs, item)]
-        outputs = write_results(place, request.run, jobs, scored)
+        scored = list(_scored(place, jobs, rendered))
+        info = {pair.pair_id: PairInfo(pair.protocol, str(clips[pair.source_clip]["identity"])) for pair in pairs}
+        pooled = list(poolings(scored, info))
+        place.ledger.add(place.drive((pooling.job,) for pooling in pooled))
+        outputs = write_results(place.store, request.run, scored, info, _made(place, pooled))
         log = OutcomeLog(place.store, request.run, "evaluate")
         log.add({**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows)
         summary = place.summary(log, len(rows), outputs, run_pair_list(place.store, request.run, clips))
@@ -125,7 +130,15 @@ def _rendered(rows: Sequence[dict[str, object]], pairs: Sequence[Pair]) -> list[
     return sorted(found, key=lambda item: (item.renderer, item.pair.pair_id))
 
 
-def _is_scored(place: Workplace, jobs: Scoring, item: Rendered) -> bool:
-    score = jobs.chain(item)[-1]
-    entry = place.index.get(score.stage, score.keys[0])
-    return entry is not None and entry.outcome == "done"
+def _scored(place: Workplace, jobs: Scoring, rendered: Sequence[Rendered]) -> Iterator[Scored]:
+    for item in rendered:
+        _, looking, scoring = jobs.chain(item)
+        entry = place.index.get(scoring.stage, scoring.keys[0])
+        if entry is not None and entry.outcome == "done":
+            dropped = item.pair.driving_count - int(str(entry.facts["valid"]))
+            yield Scored(item, scoring.keys[0], looking.keys[0], jobs.driving_features(item.pair), dropped)
+
+
+def _made(place: Workplace, pooled: Iterable[Pooling]) -> Iterator[Pooling]:
+    """Those that did not fail: the run's other numbers are worth having without them."""
+    return (one for one in pooled if all(place.index.get("pool", key) is not None for key in one.job.keys))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,34 +17,41 @@ INTERVAL_LIMIT = 500  # frames up to which a FID gets an interval: 1000 replicat
 INTERVAL_PEOPLE = 5  # fewer have a handful of distinct resamples: two gave an interval from -87 to 149 around 26
 
 
+class SetDistance(NamedTuple):
+    """A distance of two sets and the way it was computed, as text for whoever reads the number."""
+
+    found: Interval
+    route: str
+
+
 @dataclass(frozen=True)
 class _Rows:
     """Frames with their features, in order of rank."""
 
     rank: NDArray[np.uint64]  # (n,)
-    real: NDArray[np.float32]  # (n, D)
-    generated: NDArray[np.float32]  # (n, D)
+    features: NDArray[np.float32]  # (n, D)
     person: NDArray[np.str_]  # (n,)
 
     @classmethod
     def joined(cls, parts: Sequence["_Rows"]) -> "_Rows":
-        rank, real, generated, person = (
-            np.concatenate([getattr(part, name) for part in parts]) for name in ("rank", "real", "generated", "person")
+        rank, features, person = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("rank", "features", "person")
         )
         order = np.argsort(rank, kind="stable")
-        return cls(rank[order], real[order], generated[order], person[order])
+        return cls(rank[order], features[order], person[order])
 
     def first(self, count: int) -> "_Rows":
-        return _Rows(self.rank[:count], self.real[:count], self.generated[:count], self.person[:count])
+        return _Rows(self.rank[:count], self.features[:count], self.person[:count])
 
 
 @dataclass
 class PooledFeatures:
-    """Sufficient statistics of FID and KID of a set of frame pairs.
+    """Sufficient statistics of one side of FID and KID: the driving frames of a run, or those of a renderer.
 
     Up to 2048 frames all features are kept, and FID is taken from them. Beyond, the moments of all frames are kept for
     FID, and for KID the features of the 2048 frames with the smallest rank, a hash of pair and frame: the same sample
-    in whatever order and shards the frames came. 32 MB for the features and, once they are needed, 67 MB of moments.
+    on both sides, in whatever order and shards the frames came. A side holds at most 65 MB of features and 34 MB of
+    moments, to which their factor of 34 MB is added when it is first asked for.
 
     Attributes:
         count: frames taken in.
@@ -58,20 +66,18 @@ class PooledFeatures:
     limit: int = GRAM_ROUTE_MAX_N
     _kept: list[_Rows] = field(default_factory=list)  # ranked; at most twice the limit
     _waiting: list[_Rows] = field(default_factory=list)  # kept as well, but not yet among the moments
-    _moments: tuple[FeatureStats, FeatureStats] | None = None
+    _moments: FeatureStats | None = None
 
-    def update(self, pair: str, person: str, real: Features, generated: Features, dropped: int = 0) -> None:
-        """Take in one render: (n, D) features of driving and generated frames, and how many frames have none."""
+    def update(self, pair: str, person: str, features: Features, dropped: int = 0) -> None:
+        """Take in the (n, D) features of one pair's frames, and how many of its frames have none."""
         self.dropped += dropped
-        if len(real) != len(generated):
-            raise ValueError(f"expected as many real as generated rows, got {len(real)} and {len(generated)}")
-        if not len(real):
+        if not len(features):
             return
-        rank = np.array([_rank(pair, frame) for frame in range(len(real))], np.uint64)
-        people = np.array([person] * len(real), np.str_)
-        rows = _Rows.joined([_Rows(rank, np.asarray(real, np.float32), np.asarray(generated, np.float32), people)])
+        rank = np.array([_rank(pair, frame) for frame in range(len(features))], np.uint64)
+        people = np.array([person] * len(features), np.str_)
+        rows = _Rows.joined([_Rows(rank, np.asarray(features, np.float32), people)])
         self.people.add(person)
-        self.count += len(real)
+        self.count += len(features)
         self._kept.append(rows)
         self._waiting.append(rows)
         self._settle()
@@ -86,32 +92,20 @@ class PooledFeatures:
         self._moments = _added(self._moments, other._moments)
         self._settle()
 
-    def fid(self, seed: int) -> Interval:
-        """FID of all frames, with an interval where they are few enough and of enough people; NaN below two frames."""
-        if self.count < 2:
-            return self._plain(np.nan)
-        if self.count > self.limit:
-            moments = _added(self._moments, _moments_of(self._waiting))
-            assert moments is not None
-            return self._plain(frechet_distance(*moments))
-        rows = _Rows.joined(self._kept)
-        if self.count > INTERVAL_LIMIT or len(self.people) < INTERVAL_PEOPLE:
-            return self._plain(fid(rows.real, rows.generated))
-        found = fid_interval(rows.real, rows.generated, rows.person.tolist(), seed=seed)
-        return self._plain(found.mean, found.ci_low, found.ci_high)
+    @property
+    def sample(self) -> _Rows:
+        """All frames, or those that stand for them."""
+        self._kept = [_Rows.joined(self._kept).first(self.limit)]
+        return self._kept[0]
 
-    def kid(self, seed: int) -> Interval:
-        """KID of all frames, or of the sample, with an interval where there are enough people."""
-        if self.count < 2:
-            return self._plain(np.nan)
-        rows = _Rows.joined(self._kept).first(self.limit)
-        if len(self.people) < INTERVAL_PEOPLE:
-            return self._plain(kid(rows.real, rows.generated))
-        found = kid_interval(rows.real, rows.generated, rows.person.tolist(), seed=seed)
-        return self._plain(found.mean, found.ci_low, found.ci_high)
-
-    def _plain(self, value: float, low: float = np.nan, high: float = np.nan) -> Interval:
-        return Interval(value, low, high, self.count, self.dropped, len(self.people))
+    @property
+    def moments(self) -> FeatureStats:
+        """Of all frames; the same object each time, so that its factor is computed once."""
+        if self._waiting:
+            self._moments = _added(self._moments, _moments_of(self._waiting))
+            self._waiting = []
+        assert self._moments is not None
+        return self._moments
 
     def _settle(self) -> None:
         """Fold what no longer has to be kept; in large portions, since each costs a (D, D) matrix."""
@@ -122,19 +116,70 @@ class PooledFeatures:
             self._waiting = []
 
 
-def _moments_of(parts: Sequence[_Rows]) -> tuple[FeatureStats, FeatureStats] | None:
-    if not parts:
-        return None
-    rows = _Rows.joined(parts)
-    return FeatureStats.of(rows.real), FeatureStats.of(rows.generated)
+def pooled_fid(real: PooledFeatures, generated: PooledFeatures, seed: int) -> SetDistance:
+    """FID of all frames, with an interval where they are few enough and of enough people; NaN below two frames.
+
+    Raises:
+        ValueError: the sides are not of the same frames.
+    """
+    _check_sides(real, generated)
+    if real.count < 2:
+        return SetDistance(_plain(generated, np.nan), "none: fewer than two frames")
+    if real.count > real.limit:
+        value = frechet_distance(real.moments, generated.moments)
+        return SetDistance(_plain(generated, value), f"moments of all frames; {_TOO_MANY}")
+    x, y = real.sample, generated.sample
+    route = "features of all frames"
+    if real.count > INTERVAL_LIMIT:
+        return SetDistance(_plain(generated, fid(x.features, y.features)), f"{route}; {_TOO_MANY}")
+    if len(real.people) < INTERVAL_PEOPLE:
+        return SetDistance(_plain(generated, fid(x.features, y.features)), f"{route}; {_TOO_FEW}")
+    found = fid_interval(x.features, y.features, x.person.tolist(), seed=seed)
+    return SetDistance(_plain(generated, found.mean, found.ci_low, found.ci_high), f"{route}; {_RESAMPLED}")
 
 
-def _added(
-    first: tuple[FeatureStats, FeatureStats] | None, second: tuple[FeatureStats, FeatureStats] | None
-) -> tuple[FeatureStats, FeatureStats] | None:
+def pooled_kid(real: PooledFeatures, generated: PooledFeatures, seed: int) -> SetDistance:
+    """KID of all frames, or of the sample, with an interval where there are enough people.
+
+    Raises:
+        ValueError: the sides are not of the same frames.
+    """
+    _check_sides(real, generated)
+    if real.count < 2:
+        return SetDistance(_plain(generated, np.nan), "none: fewer than two frames")
+    x, y = real.sample, generated.sample
+    route = "features of all frames" if real.count <= real.limit else f"features of a sample of {real.limit} frames"
+    if len(real.people) < INTERVAL_PEOPLE:
+        return SetDistance(_plain(generated, kid(x.features, y.features)), f"{route}; {_TOO_FEW}")
+    found = kid_interval(x.features, y.features, x.person.tolist(), seed=seed)
+    return SetDistance(_plain(generated, found.mean, found.ci_low, found.ci_high), f"{route}; {_RESAMPLED}")
+
+
+_RESAMPLED = "interval from resampled identities"
+_TOO_FEW = f"no interval: fewer than {INTERVAL_PEOPLE} identities"
+_TOO_MANY = f"no interval: more than {INTERVAL_LIMIT} frames"
+
+
+def _check_sides(real: PooledFeatures, generated: PooledFeatures) -> None:
+    if (real.count, real.people, real.limit) != (generated.count, generated.people, generated.limit):
+        raise ValueError(
+            f"both sides must be of the same frames; got {real.count} real ones of {len(real.people)} people and "
+            f"{generated.count} generated ones of {len(generated.people)}"
+        )
+
+
+def _plain(side: PooledFeatures, value: float, low: float = np.nan, high: float = np.nan) -> Interval:
+    return Interval(value, low, high, side.count, side.dropped, len(side.people))
+
+
+def _moments_of(parts: Sequence[_Rows]) -> FeatureStats:
+    return FeatureStats.of(_Rows.joined(parts).features)
+
+
+def _added(first: FeatureStats | None, second: FeatureStats | None) -> FeatureStats | None:
     if first is None or second is None:
         return first or second
-    return first[0].merge(second[0]), first[1].merge(second[1])
+    return first.merge(second)
 
 
 def _rank(pair: str, frame: int) -> int:

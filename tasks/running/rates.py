@@ -13,6 +13,7 @@ TYPICAL_SECONDS_PER_FRAME = {
     "render": 0.03,
     "adopt": 0.01,
     "score": 0.03,
+    "pool": 0.003,
 }
 
 
