@@ -1,8 +1,10 @@
 """The tables of a scored run: every score, the means per pair, the aggregates, and those for papers."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
+from pydantic import JsonValue
 
 from reenactory.flows.run_files import run_path
 from reenactory.infra.records import artefact_path
@@ -19,18 +21,18 @@ from reenactory.tasks.score import CONDITIONS
 from reenactory.tasks.scoring import Scored
 
 RUN_CONDITIONS = pa.schema([("pair_id", pa.string()), *CONDITIONS])
-OUTPUTS = {
+TABLES = {
     **{name: f"{name}.parquet" for name in ("scores", "pair_scores", "conditions", "aggregates")},
     "csv": "table.csv",
     "latex": "table.tex",
-    "report": "report.html",  # last: what most people open
 }
+REPORT = "report.html"
 
 
 def write_results(
-    store: Store, run: str, scored: Sequence[Scored], pairs: Mapping[str, PairInfo], pooled: Iterable[Pooling]
-) -> dict[str, str]:
-    """Write the run's tables, a render at a time; returns where they and the report are, by name.
+    store: Store, run: str, scored: Sequence[Scored], pairs: Mapping[str, PairInfo], pooled: Sequence[Pooling]
+) -> None:
+    """Write the run's tables, a render at a time.
 
     Args:
         scored: the renders that have scores.
@@ -43,7 +45,29 @@ def write_results(
     rows = score_rows(lines)
     store.put(run_path(run, "table.csv"), to_csv(rows).encode())
     store.put(run_path(run, "table.tex"), to_latex(rows, run, FLOOR).encode())
-    return {name: f"{store.uri}/{run_path(run, file)}" for name, file in OUTPUTS.items()}
+
+
+def tables_made_of(scored: Sequence[Scored], pairs: Mapping[str, PairInfo], pooled: Sequence[Pooling]) -> JsonValue:
+    """What decides the content of a run's tables. Arguments as of `write_results`."""
+    scores: list[JsonValue] = [
+        [item.rendered.renderer, item.rendered.pair.pair_id, *pairs[item.rendered.pair.pair_id], item.score_key]
+        for item in scored
+    ]
+    sets: list[JsonValue] = [[one.protocol, *one.renderers, *one.job.keys] for one in pooled]
+    return [scores, sets]
+
+
+def report_made_of(store: Store, run: str, dataset: str) -> JsonValue:
+    """What decides the content of a run's report beside its tables."""
+    listed = [*store.list(run_path(run, "renders/")), *store.list(f"datasets/{dataset}/clips/")]
+    read = [
+        run_path(run, "pairs.parquet"),
+        *(path for path in listed if path.endswith(".parquet")),
+        *store.list(run_path(run, "summary-render-")),
+        *store.list(f"runs/preprocess-{dataset}/summary-preprocess.json"),
+    ]
+    digests = [hashlib.sha256(store.get(path)).hexdigest() for path in read]
+    return [*listed, *digests]
 
 
 def _means(

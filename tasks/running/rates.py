@@ -1,6 +1,10 @@
 """How long work takes: measured seconds per frame of each stage, for plans and for the time left."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 from reenactory.infra.index import RecordIndex
+from reenactory.tasks.stage import Chain
 
 # Before anything was measured here: two-core machine, one thread a worker, 256x256 (benchmarks/stages.py).
 TYPICAL_SECONDS_PER_FRAME = {
@@ -26,3 +30,13 @@ def measured_seconds_per_frame(index: RecordIndex, stage: str) -> float | None:
 def seconds_per_frame(index: RecordIndex, stage: str) -> float:
     measured = measured_seconds_per_frame(index, stage)
     return TYPICAL_SECONDS_PER_FRAME[stage] if measured is None else measured
+
+
+def seconds_needed(index: RecordIndex, chains: Iterable[Chain]) -> float:
+    """Seconds of one worker for what of the chains is not recorded, by the index alone where a look is a round trip."""
+    frames = Counter[str]()
+    for chain in chains:
+        for job in chain:
+            absent = sum(index.told(job.stage, key) is None for key in job.keys)
+            frames[job.stage] += job.frames * absent // len(job.keys)
+    return sum(count * seconds_per_frame(index, stage) for stage, count in frames.items())
