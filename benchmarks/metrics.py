@@ -22,7 +22,7 @@ from reenactory.models.metrics.frechet import FeatureStats, fid, frechet_distanc
 from reenactory.models.metrics.inception import Inception2015, prepare
 from reenactory.models.metrics.kid import kid_interval
 from reenactory.models.metrics.lpips import Lpips
-from reenactory.models.metrics.sface import SFace
+from reenactory.models.metrics.sface import SFace, align_face
 from reenactory.models.weights import locate
 
 FRAMES = 16
@@ -53,7 +53,8 @@ def per_frame() -> dict[str, float]:
     landmarker = FaceLandmarker(locate("face_landmarker"), 0.5)
     prepared = prepare(torch.from_numpy(target))
     signed = torch.from_numpy(target).permute(0, 3, 1, 2).float() / 127.5 - 1.0
-    blobs = rng.normal(size=(FRAMES, 1, 3, 112, 112)).astype(np.float32)
+    crops = [align_face(frame, face) for frame, face in zip(target, points, strict=True)]  # noise costs a third less
+    blobs = [np.ascontiguousarray(crop.transpose(2, 0, 1)[None], dtype=np.float32) for crop in crops]
     published = torch.jit.load(locate("inception_2015"), map_location="cpu")
     valid, alpha = np.ones(FRAMES, bool), np.zeros((FRAMES, 256, 256), np.uint8)
     alpha[:, 60:, 60:200] = 255

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,25 +72,41 @@ def run(item: Item, params: Params, models: None) -> Sequence[Outcome]:
 def _outcomes(item: Item, params: Params) -> Iterator[Outcome]:
     from reenactory.models.metrics.pooled import pooled_fid, pooled_kid
 
-    distances = {"fid_pooled": pooled_fid, "kid": pooled_kid}
-    real = _pooled(item, item.real, 0)
+    real = _pooled(item, item.real)
     for wanted in item.per_key:
         place = wanted["renderer"]
-        generated = _pooled(item, item.generated, place * len(item.pairs))
-        rows = [_row(name, distance(real, generated, params.seed)) for name, distance in distances.items()]
+        made = item.generated[place * len(item.pairs) : (place + 1) * len(item.pairs)]
+        generated = _pooled(item, made)
+        again = partial(_together, item, made)
+        found = {
+            "fid_pooled": pooled_fid(real, generated, again, params.seed),
+            "kid": pooled_kid(real, generated, params.seed),
+        }
         path = item.scratch / f"{place}.parquet"
+        rows = [_row(name, distance) for name, distance in found.items()]
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path, compression="zstd")
         yield Made({"pooled.parquet": path}, generated.count)
 
 
-def _pooled(item: Item, features: Sequence[NDArray[np.float32]], first: int) -> "PooledFeatures":
+def _pooled(item: Item, features: Sequence[NDArray[np.float32]]) -> "PooledFeatures":
     from reenactory.models.metrics.pooled import PooledFeatures
 
     side = PooledFeatures()
     for place, (pair, person, dropped) in enumerate(zip(item.pairs, item.people, item.dropped, strict=True)):
-        rows = features[first + place]
-        side.update(pair, person, rows[item.valid[place]] if dropped else rows, dropped)
+        side.update(pair, person, _rendered(item, features, place), dropped)
     return side
+
+
+def _together(
+    item: Item, made: Sequence[NDArray[np.float32]]
+) -> Iterator[tuple[str, NDArray[np.float32], NDArray[np.float32]]]:
+    for place, person in enumerate(item.people):
+        yield person, _rendered(item, item.real, place), _rendered(item, made, place)
+
+
+def _rendered(item: Item, features: Sequence[NDArray[np.float32]], place: int) -> NDArray[np.float32]:
+    """Features of the frames of a pair that were rendered."""
+    return features[place][item.valid[place]] if item.dropped[place] else features[place]
 
 
 def _row(metric: str, distance: "SetDistance") -> dict[str, object]:
