@@ -45,7 +45,7 @@ AGGREGATES = pa.schema(
         ("metric", pa.string()),
         ("definition", pa.string()),
         ("value", pa.float64()),
-        ("ci_low", pa.float64()),  # null: fewer than two identities (five for a pooled FID or KID), or a FID of many
+        ("ci_low", pa.float64()),  # null: fewer than two identities (five for a pooled FID or KID)
         ("ci_high", pa.float64()),
         ("n_frames", pa.int64()),
         ("n_pairs", pa.int64()),
