@@ -37,6 +37,8 @@ def seconds_needed(index: RecordIndex, chains: Iterable[Chain]) -> float:
     frames = Counter[str]()
     for chain in chains:
         for job in chain:
-            absent = sum(index.told(job.stage, key) is None for key in job.keys)
-            frames[job.stage] += job.frames * absent // len(job.keys)
+            found = [index.told(job.stage, key) for key in job.keys]
+            frames[job.stage] += job.frames * found.count(None) // len(found)
+            if all(entry is not None and entry.outcome == "rejected" for entry in found):
+                break  # nothing after it is ever done
     return sum(count * seconds_per_frame(index, stage) for stage, count in frames.items())

@@ -8,6 +8,7 @@ import pytest
 from fakes import FakePool, drive
 from numpy.typing import NDArray
 
+from reenactory.infra.index import RecordIndex
 from reenactory.infra.keys import digest
 from reenactory.infra.records import Record, write_artefact
 from reenactory.infra.store import Store
@@ -17,6 +18,7 @@ from reenactory.models.metrics.kid import kid
 from reenactory.tasks.pairs import Pair
 from reenactory.tasks.results.aggregate import PairInfo
 from reenactory.tasks.results.pooling import Pooling, pooled_lines, poolings
+from reenactory.tasks.running.rates import seconds_needed, seconds_per_frame
 from reenactory.tasks.scoring import Rendered, Scored
 
 FRAMES = {"p0": 20, "p1": 9, "p2": 15, "p3": 1}
@@ -128,6 +130,17 @@ def test_nothing_is_computed_twice(town: Town, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(pooled, "PooledFeatures", None)  # whoever computed now would fail
     third, counts = town.lines(list(poolings(both[::-1], PAIRS)))
     assert (third, counts) == (second, {"computed": 0, "cached": 4})
+
+
+def test_the_time_needed_counts_what_is_not_there_and_ends_at_a_rejection(town: Town) -> None:
+    """For the time left: a renderer that is there costs nothing, nor does what would follow a rejected one."""
+    copy, warp = (next(poolings(town.scored(name, ("p0",)), PAIRS)).job for name in ("copy", "warp"))
+    rate = seconds_per_frame(RecordIndex(town.store), "pool")
+    assert seconds_needed(RecordIndex(town.store), [(copy, warp)]) == pytest.approx(2 * FRAMES["p0"] * rate)
+    lost = Record(key=copy.keys[0], stage="pool", version=1, params={}, upstream=(), weights={}, outcome="rejected")
+    write_artefact(town.store, lost, {})
+    assert seconds_needed(RecordIndex(town.store), [(copy, warp)]) == 0.0
+    assert seconds_needed(RecordIndex(town.store), [(warp,)]) > 0.0
 
 
 def test_other_people_features_or_pairs_are_another_result(town: Town) -> None:
