@@ -56,6 +56,16 @@ class Tally:
             self.running.pop(label, None)
             self.finished += units
 
+    @contextmanager
+    def working(self, label: str, units: float) -> Iterator[None]:
+        """Something that takes a while and is no item, such as writing a report; `units` as in `expect`."""
+        self.expect(units)
+        self.begin(label, units)
+        try:
+            yield
+        finally:
+            self.end(label, units)
+
     def count(self, outcome: str) -> None:
         with self.lock:
             self.outcomes[outcome] += 1
@@ -66,7 +76,7 @@ class Tally:
             self.seconds[name] += seconds
 
     def seconds_left(self) -> float | None:
-        """Time left if the rest goes at the pace so far; None in the first seconds.
+        """Time left if the rest goes at the pace so far; None in the first seconds, and where nobody can know.
 
         What is in work counts as done in proportion to its time, or one long item would make the pace seem to fall.
         """
@@ -74,6 +84,9 @@ class Tally:
         with self.lock:
             done = self.finished + sum(min(item.elapsed, ALMOST * item.units) for item in self.running.values())
             rest = max(0.0, max(self.expected, self.estimate) - done)
+            late = sum(item.units for item in self.running.values() if item.elapsed > item.units)
+        if late and rest <= late:  # nothing is left but what takes longer than it should: not "0:00 left" for a minute
+            return None
         # Before something is finished, loading networks is all that was seen: no pace to speak of.
         return elapsed * rest / done if self.finished > 0 and elapsed > SETTLING_S else None
 
