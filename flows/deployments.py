@@ -44,7 +44,7 @@ def render_batch(request: RenderRequest) -> Summary:
 
 
 @flow(name="evaluate-report", flow_run_name="{request.run}", task_runner=SHARDS_AT_ONCE)
-def evaluatereported(request: EvaluateRequest) -> Summary:
+def evaluate_report(request: EvaluateRequest) -> Summary:
     """Score every render of a run and write its report."""
     return reported(evaluate(request, as_tasks("renders")))
 
