@@ -67,7 +67,7 @@ def evaluate(request: EvaluateRequest, map_shards: ShardMap[Rendered] = in_order
         raise WrongUseError("--panel says where in the pictures of --renders DIR the render is; give both")
     if request.dataset and not request.pairs:
         raise WrongUseError("--dataset goes with --pairs FILE; a run that has pairs knows its dataset")
-    with workplace(request, f"evaluate {request.run}") as place:
+    with workplace(request, f"evaluate {request.run}", f"runs/{request.run}") as place:
         pairs, clips = _pairs_and_clips(place.store, request)
         place.announce(request.run, request)
         jobs = Scoring(clips, request.params.score)
@@ -82,7 +82,7 @@ def evaluate(request: EvaluateRequest, map_shards: ShardMap[Rendered] = in_order
         def work(shard: Sequence[Rendered]) -> Ledger:
             return place.drive([jobs.chain(item) for item in shard], weights=weights)
 
-        for ledger in map_shards(work, make_shards(rendered, lambda item: item.pair.driving_count)):
+        for ledger in map_shards(work, make_shards(rendered, lambda item: item.pair.driving_count), place.tally):
             place.ledger.add(ledger)
         scored = list(_scored(place, jobs, rendered))
         info = {pair.pair_id: PairInfo(pair.protocol, str(clips[pair.source_clip]["identity"])) for pair in pairs}
