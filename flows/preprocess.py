@@ -1,11 +1,11 @@
 """Raw videos in, a dataset out: clips, mattes, coefficients, and a reason for every video that gave none."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from pydantic import Field, model_validator
 
 from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
+from reenactory.infra.addresses import user_path
 from reenactory.infra.entries import Entry
 from reenactory.infra.metadata import read_metadata
 from reenactory.infra.outcome_log import OutcomeLog
@@ -97,14 +97,14 @@ def preprocessing(request: PreprocessRequest) -> Preprocessing:
     With a metadata file, clips are cut by its boxes, stretched as published; with utterances, the annotated face is
     tracked.
     """
-    test_persons = None if request.split_list is None else read_split_list(Path(request.split_list).expanduser())
+    test_persons = None if request.split_list is None else read_split_list(user_path(request.split_list))
     return Preprocessing(request.params, _metadata(request.metadata), test_persons)
 
 
 def _metadata(given: str | None) -> Mapping[str, MetadataRows] | None:
     if given is None:
         return None
-    path = Path(given).expanduser()
+    path = user_path(given)
     return Utterances(path) if path.is_dir() or path.suffix.lower() == ".txt" else read_metadata(path)
 
 

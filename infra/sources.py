@@ -4,6 +4,7 @@ import glob
 import hashlib
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,9 +13,10 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 import pyarrow as pa
 
+from reenactory.infra.addresses import user_path, without_credentials
 from reenactory.infra.keys import file_sha256
 from reenactory.infra.pictures import pictures_sha256
-from reenactory.infra.store import Store
+from reenactory.infra.store import DamagedObject, Store
 from reenactory.infra.tables import get_table, put_table
 
 VIDEO_SUFFIXES = frozenset(
@@ -23,6 +25,7 @@ VIDEO_SUFFIXES = frozenset(
 MANIFEST_SUFFIXES = frozenset({".csv", ".parquet"})
 VOXCELEB_PERSON = re.compile(r"^id\d{5}$")
 DIGEST_TABLE = "index/sources.parquet"
+MOST_IDENTITY_CHARS = 150
 
 
 class UnusableInputError(ValueError):
@@ -58,7 +61,8 @@ def find_videos(inputs: Sequence[str]) -> tuple[list[Source], int]:
     for text in inputs:
         sources, passed_over = _expand(text)
         if not sources:
-            raise UnusableInputError(f"{text}: no video in it; known suffixes: {' '.join(sorted(VIDEO_SUFFIXES))}")
+            known = " ".join(sorted(VIDEO_SUFFIXES))
+            raise UnusableInputError(f"{without_credentials(text)}: no video in it; known suffixes: {known}")
         skipped += passed_over
         found.update({source.uri: source for source in sources})
     return _distinct_ids([found[uri] for uri in sorted(found)]), skipped
@@ -67,7 +71,7 @@ def find_videos(inputs: Sequence[str]) -> tuple[list[Source], int]:
 def _expand(text: str) -> tuple[list[Source], int]:
     if text.startswith("s3://"):
         return _from_s3(text)
-    path = Path(text).expanduser()
+    path = user_path(text)
     if path.is_file():
         return (_from_manifest(path), 0) if path.suffix.lower() in MANIFEST_SUFFIXES else ([_local(path)], 0)
     if path.is_dir():
@@ -76,12 +80,15 @@ def _expand(text: str) -> tuple[list[Source], int]:
         return videos, len(files) - len(videos)
     matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file())  # noqa: PTH207 - absolute patterns
     if not matches:
-        raise UnusableInputError(f"{text}: no such file, folder or match; give a video, a folder, a glob or a manifest")
+        shown = without_credentials(text)
+        raise UnusableInputError(f"{shown}: no such file, folder or match; give a video, a folder, a glob or a manifest")
     return [_local(match) for match in matches], 0
 
 
 def _local(path: Path, identity: str | None = None) -> Source:
     absolute = path.resolve()
+    if not _is_text(str(absolute)) or not _is_text(path.name):
+        raise UnusableInputError(f"{str(path)!r}: the name is no text in UTF-8, which tables hold; rename the file")
     stat = absolute.stat()
     # The names are those of the path as given: a link's target may be called after its content.
     return Source(
@@ -100,19 +107,51 @@ def _from_manifest(path: Path) -> list[Source]:
     """A CSV or Parquet table with a column `video` (relative paths: to the table) and optionally `identity`."""
     try:
         table = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path, dtype=str)
-    except ValueError as error:  # what pandas and pyarrow raise for files of another kind
-        raise UnusableInputError(f"{path}: not a manifest that can be read ({error})") from error
+    except (ValueError, OSError, pa.ArrowException) as error:  # what pandas and pyarrow raise for files of another kind
+        raise UnusableInputError(f"{path}: not a manifest that can be read ({_first_line(error)})") from error
     if "video" not in table.columns:
         columns = ", ".join(map(str, table.columns))
         raise UnusableInputError(f"{path}: a manifest needs a column 'video' (has: {columns}); 'identity' is optional")
-    identities = table["identity"] if "identity" in table.columns else [None] * len(table)
-    sources: list[Source] = []
-    for video, identity in zip(table["video"], identities, strict=True):
-        file = Path(str(video)) if Path(str(video)).is_absolute() else path.parent / str(video)
-        if not file.is_file():
-            raise UnusableInputError(f"{path}: names {video}, which does not exist")
-        sources.append(_local(file, None if identity is None or pd.isna(identity) else str(identity)))
-    return sources
+    videos = table["video"].tolist()
+    identities = table["identity"].tolist() if "identity" in table.columns else [None] * len(table)
+    return [
+        _local(_listed(path, video), _identity(path, identity))
+        for video, identity in zip(videos, identities, strict=True)
+    ]
+
+
+def _listed(manifest: Path, video: object) -> Path:
+    """The file that a row names."""
+    file = manifest.parent / str(video)  # an absolute path stays what it is
+    try:
+        found = isinstance(video, str) and file.is_file()
+    except OSError:  # a name that is too long
+        found = False
+    if not found:
+        raise UnusableInputError(f"{manifest}: names {without_credentials(str(video))[:200]}, which does not exist")
+    return file
+
+
+def _identity(manifest: Path, value: object) -> str | None:
+    """The person that a row names; None where it names none. It becomes part of clip ids and of lines of text."""
+    if value is None or value is pd.NA or value != value:  # NaN alone is not itself
+        return None
+    name = str(value)
+    if not name.isprintable() or not name.strip() or len(name) > MOST_IDENTITY_CHARS:
+        raise UnusableInputError(
+            f"{manifest}: identity {name[:50]!r} is empty, has control characters or is longer than "
+            f"{MOST_IDENTITY_CHARS} characters"
+        )
+    return name
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file's name is UTF-8: Python makes lone surrogates of bytes that are not."""
+    return name.encode(errors="replace").decode() == name
 
 
 def _from_s3(uri: str) -> tuple[list[Source], int]:
@@ -120,9 +159,11 @@ def _from_s3(uri: str) -> tuple[list[Source], int]:
 
     from reenactory.infra.store_s3 import remedy, s3_client
 
+    if without_credentials(uri) != uri:
+        raise UnusableInputError(f"{without_credentials(uri)}: an S3 input is written s3://bucket/prefix, no more")
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-    pages = s3_client(os.getpid()).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     try:
+        pages = s3_client(os.getpid()).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         objects = [entry for page in pages for entry in page.get("Contents", [])]
     except (BotoCoreError, ClientError) as error:
         # Not chained: the text of a server's answer is not ours to print.
@@ -138,14 +179,22 @@ def _s3_source(bucket: str, key: str, stamp: str) -> Source:
 
 
 def _distinct_ids(sources: list[Source]) -> list[Source]:
-    """Two files of one name would give clips of one name: such ids get a mark made from the address."""
-    times = Counter((source.identity, source.video_id) for source in sources)
+    """Two files of one name, or of names that look the same, would give clips of one name: such ids get a mark made
+    from the address.
+    """
+    times = Counter(_looks(source) for source in sources)
     return [
         source
-        if times[source.identity, source.video_id] == 1
+        if times[_looks(source)] == 1
         else replace(source, video_id=f"{source.video_id}-{hashlib.sha256(source.uri.encode()).hexdigest()[:8]}")
         for source in sources
     ]
+
+
+def _looks(source: Source) -> str:
+    """How the beginning of its clip ids looks: composed or not, and without characters that do not show."""
+    name = unicodedata.normalize("NFKC", f"{source.identity}#{source.video_id}")
+    return "".join(char for char in name if unicodedata.category(char) != "Cf")
 
 
 def with_digests(store: Store, sources: Sequence[Source]) -> Iterator[Source]:
@@ -198,7 +247,10 @@ def local_copy(uri: str, folder: Path) -> Path:
 def _known_digests(store: Store) -> dict[tuple[str, str], str]:
     if not store.exists(DIGEST_TABLE):
         return {}
-    rows = get_table(store, DIGEST_TABLE).to_pylist()
+    try:
+        rows = get_table(store, DIGEST_TABLE).to_pylist()
+    except DamagedObject:  # it only saves reading the videos again
+        return {}
     return {(row["uri"], row["stamp"]): row["sha256"] for row in rows}
 
 
