@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import Field, model_validator
 
-from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
+from reenactory.flows.workplace import Name, ShardMap, Where, Workplace, in_order, workplace
 from reenactory.infra.addresses import user_path
 from reenactory.infra.entries import Entry
 from reenactory.infra.metadata import read_metadata
@@ -29,7 +29,7 @@ class PreprocessRequest(Where):
     """Parameters of the `preprocess-dataset` deployment and of `reenactory preprocess`."""
 
     inputs: list[str] = Field(description="Files, folders, globs, s3:// prefixes, or CSV/Parquet manifests.")
-    dataset: str = Field(pattern=NAME, description="Name of the dataset in the store.")
+    dataset: Name = Field(description="Name of the dataset in the store.")
     metadata: str | None = Field(
         default=None,
         description="Published VoxCeleb metadata CSV (its clips, its boxes), or an utterance text file or a folder of "

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from reenactory.flows.run_files import keep_pairs, run_pair_list, run_path
-from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
+from reenactory.flows.workplace import Name, ShardMap, Where, Workplace, in_order, workplace
 from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.records import artefact_path
 from reenactory.infra.shards import make_shards
@@ -28,7 +28,7 @@ class RenderRequest(Where):
 
     pairs: str = Field(description="Pair file (Parquet or CSV).")
     renderer: str = Field(description="Name of an installed renderer, e.g. copy or warp.")
-    run: str = Field(pattern=NAME, description="Name of the run; several renderers may share one.")
+    run: Name = Field(description="Name of the run; several renderers may share one.")
     dataset: str | None = Field(default=None, description="Default: the one that the pair file names.")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, Field, TypeAdapter
 
 from reenactory.flows.run_files import run_path
+from reenactory.flows.workplace import Name
 from reenactory.infra.progress import Tally, shown
 from reenactory.infra.records import library_versions
 from reenactory.infra.settings import Settings
@@ -37,8 +38,8 @@ class TrainRequest(BaseModel):
 
     method: Literal["flow3d"] = Field(default="flow3d", description="Which network.")
     store: str = Field(description="Store: a folder, file:// or s3://bucket/prefix.")
-    dataset: str = Field(pattern=r"^[\w.-]+$", description="Name of the dataset in the store.")
-    name: str = Field(default="flow3d", pattern=r"^[\w.-]+$", description="Name of the run that the training is.")
+    dataset: Name = Field(description="Name of the dataset in the store.")
+    name: Name = Field(default="flow3d", description="Name of the run that the training is.")
     config: Path | None = Field(default=None, description="TOML: preset, ablations, and tables of changed values.")
     preset: str | None = Field(default=None, description="paper, small or tiny; over the file's.")
     held_out: list[str] = Field(default=[], description="Identities to validate on. Default: split test, or one in 8.")

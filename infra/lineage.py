@@ -52,5 +52,6 @@ def _parents(store: Store, found: Artefact) -> tuple[str, ...]:
     path = found.folder + RECORD_NAME
     record = parse_record(store.get(path))
     if record is None:
-        raise DamagedObject(path, store.uri, "what it was made from is not known; run `reenactory store verify --repair`")
+        remedy = "what it was made from is not known; run `reenactory store verify --repair`"
+        raise DamagedObject(path, store.uri, remedy)
     return record.upstream

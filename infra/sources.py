@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import math
 import os
 import re
 import unicodedata
@@ -80,15 +81,16 @@ def _expand(text: str) -> tuple[list[Source], int]:
         return videos, len(files) - len(videos)
     matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file())  # noqa: PTH207 - absolute patterns
     if not matches:
-        shown = without_credentials(text)
-        raise UnusableInputError(f"{shown}: no such file, folder or match; give a video, a folder, a glob or a manifest")
+        raise UnusableInputError(
+            f"{without_credentials(text)}: no such file, folder or match; give a video, a folder, a glob or a manifest"
+        )
     return [_local(match) for match in matches], 0
 
 
 def _local(path: Path, identity: str | None = None) -> Source:
     absolute = path.resolve()
-    if not _is_text(str(absolute)) or not _is_text(path.name):
-        raise UnusableInputError(f"{str(path)!r}: the name is no text in UTF-8, which tables hold; rename the file")
+    if not (_is_text(str(absolute)) and _is_text(path.name)):
+        raise UnusableInputError(f"{str(path)!r}: the name has control characters or is not UTF-8; rename the file")
     stat = absolute.stat()
     # The names are those of the path as given: a link's target may be called after its content.
     return Source(
@@ -134,10 +136,10 @@ def _listed(manifest: Path, video: object) -> Path:
 
 def _identity(manifest: Path, value: object) -> str | None:
     """The person that a row names; None where it names none. It becomes part of clip ids and of lines of text."""
-    if value is None or value is pd.NA or value != value:  # NaN alone is not itself
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return None
     name = str(value)
-    if not name.isprintable() or not name.strip() or len(name) > MOST_IDENTITY_CHARS:
+    if not _is_text(name) or not name.strip() or len(name) > MOST_IDENTITY_CHARS:
         raise UnusableInputError(
             f"{manifest}: identity {name[:50]!r} is empty, has control characters or is longer than "
             f"{MOST_IDENTITY_CHARS} characters"
@@ -150,8 +152,8 @@ def _first_line(error: Exception) -> str:
 
 
 def _is_text(name: str) -> bool:
-    """Whether a file's name is UTF-8: Python makes lone surrogates of bytes that are not."""
-    return name.encode(errors="replace").decode() == name
+    """Whether a name fits into one line of UTF-8. Of bytes that are not UTF-8, Python makes surrogates (Cs)."""
+    return not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in name)
 
 
 def _from_s3(uri: str) -> tuple[list[Source], int]:

@@ -120,6 +120,15 @@ class Store(Protocol):
         """
 
 
+def is_object_path(path: str) -> bool:
+    """Whether `checked_path` takes it."""
+    try:
+        checked_path(path)
+    except BadPathError:
+        return False
+    return True
+
+
 def checked_path(path: str) -> str:
     """`path` itself when it is a relative POSIX path that both kinds of store can hold; else BadPathError."""
     components = path.split("/")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from reenactory.infra.store import TEMP_PREFIX, Found, MissingObject, StoreUnusable, checked_path
+from reenactory.infra.store import TEMP_PREFIX, Found, MissingObject, StoreUnusable, checked_path, is_object_path
 
 
 def open_local_store(root: Path) -> "LocalStore":
@@ -79,7 +79,7 @@ class LocalStore:
         if folder:
             checked_path(folder)
         walked = _walk(self.root / folder, f"{folder}/" if folder else "")
-        return (path for path in walked if path.startswith(prefix) and not _is_temp(path))
+        return (path for path in walked if path.startswith(prefix) and is_object_path(path))
 
     def look(self, prefix: str) -> Iterator[Found]:
         """As `list`, with sizes and times."""

@@ -9,7 +9,8 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from reenactory.infra.video import probe, read_frames, read_picture_frames, write_video
+from reenactory.infra.pictures import picture_files
+from reenactory.infra.video import Frames, ReadSpec, probe, read_chunks, read_picture_frames, write_video
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
 from reenactory.tasks.stage import Runtime, StageParams
 
@@ -55,15 +56,29 @@ def run(item: Item, params: Params, models: None) -> Sequence[Outcome]:
     refused = _size_refused(width, height, item, params)
     if refused:
         return (Rejected(Reason.SIZE_DIFFERS, refused),)
-    frames = read_picture_frames(item.video) if item.video.is_dir() else read_frames(item.video)
-    if len(frames) != item.driving_count:
-        return (Rejected(Reason.FRAME_COUNT_DIFFERS, f"{len(frames)} frames, the pair has {item.driving_count}"),)
+    frames, count = _frames(item.video, item.driving_count)
+    if count != item.driving_count:
+        return (Rejected(Reason.FRAME_COUNT_DIFFERS, f"{count} frames, the pair has {item.driving_count}"),)
     left = (params.panel - 1) * item.size_px
     frames = np.ascontiguousarray(frames[:, :, left : left + item.size_px])
     files = {name: item.scratch / name for name in ("frames.mp4", "valid.npy")}
     write_video(files["frames.mp4"], frames, Fraction(item.fps_num, item.fps_den), "h264rgb_lossless", threads=1)
     np.save(files["valid.npy"], np.ones(len(frames), np.bool_), allow_pickle=False)
     return (Made(files, len(frames), {"valid": len(frames), "fps_num": item.fps_num, "fps_den": item.fps_den}),)
+
+
+def _frames(video: Path, wanted: int) -> tuple[Frames, int]:
+    """The frames, and how many there are; of more than are wanted only the count, for they may not fit into memory."""
+    if video.is_dir():
+        count = len(picture_files(video))
+        return read_picture_frames(video, most=wanted), count
+    chunks: list[Frames] = []
+    count = 0
+    for chunk in read_chunks(video, ReadSpec()):
+        count += len(chunk)
+        if count <= wanted:
+            chunks.append(chunk)
+    return np.concatenate(chunks or [np.empty((0, 0, 0, 3), np.uint8)]), count
 
 
 def _size(video: Path) -> tuple[int, int]:
