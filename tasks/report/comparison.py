@@ -94,8 +94,9 @@ def _table(protocol: str, renderer_a: str, renderer_b: str, lines: Sequence[Line
         ComparisonGroup(group.title, [_row(line) for line in lines if line.metric in group.metrics]) for group in GROUPS
     ]
     better, worse = (sum(line.verdict == verdict for line in lines) for verdict in TONES)
-    verdict = f"A is shown to be better on {better} and worse on {worse} of {counted(len(lines), 'metric')}."
     few = identity_caution(max(line.paired.difference.n_clusters for line in lines))
+    verdict = f"A is shown to be better on {better} and worse on {worse} of {counted(len(lines), 'metric')}."
+    verdict = f"No difference can be shown with {few}." if few else verdict
     title = PROTOCOLS[protocol][0]
     return ComparisonTable(title, renderer_a, renderer_b, [group for group in groups if group.rows], verdict, few)
 

@@ -121,7 +121,8 @@ def _table(data: RunData, shown: AbstractSet[Shown], protocol: str, title: str, 
         _row(protocol, metric, by_metric[metric], data.renderers, shown) for metric in sorted(by_metric, key=_order)
     ]
     few = identity_caution(max(_int(line["n_identities"]) for line in lines)) if lines else ""
-    return ProtocolTable(protocol, title, explanation, _grouped(rows), _verdicts(rows, data.renderers), few)
+    verdicts = [f"No difference can be shown with {few}."] if few else _verdicts(rows, data.renderers)
+    return ProtocolTable(protocol, title, explanation, _grouped(rows), verdicts, few)
 
 
 def _grouped(rows: Sequence[Row]) -> list[RowGroup]:

@@ -17,8 +17,8 @@ from reenactory.tasks.protocols.drawing import draw_pairs
 from reenactory.tasks.protocols.people import Clip
 from reenactory.tasks.results.aggregate import SCORES
 
-CLIPS_HERE = [Clip(f"id{n}#v", f"id{n}", 10) for n in range(3)]
-PAIRS = sorted(draw_pairs(CLIPS_HERE, "self", 3, 0).pairs, key=lambda pair: pair.source_clip)
+CLIPS_HERE = [Clip(f"id{n}#v", f"id{n}", 10) for n in range(5)]
+PAIRS = sorted(draw_pairs(CLIPS_HERE, "self", 5, 0).pairs, key=lambda pair: pair.source_clip)
 
 Score = tuple[str, int, int, str, str, float | None]  # renderer, pair, frame, metric, definition, value
 
@@ -67,12 +67,12 @@ def test_a_difference_is_taken_frame_by_frame_on_what_both_have(store: Store) ->
     assert (gap.mean, gap.n, gap.n_clusters, gap.n_dropped) == (-2.0, 2, 2, 1)
     assert (gap.ci_low, gap.ci_high) == (-3.0, -1.0)
     assert (line.paired.share_won, line.paired.n_groups) == (1.0, 2)  # lower is better
-    assert (line.verdict, line.cautions) == ("A better", "2 identities, 33.3 % dropped")
+    assert (line.verdict, line.cautions) == ("too few identities", "2 identities, 33.3 % dropped")
     assert render_comparison([line]).row_count == 1
 
 
 def test_the_page_says_what_the_table_says(store: Store) -> None:
-    for run, renderer, values in (("a", "x", (1.0, 2.0, 3.0)), ("b", "y", (2.0, 4.0, 3.5))):
+    for run, renderer, values in (("a", "x", (1.0, 2.0, 3.0, 1.0, 2.0)), ("b", "y", (2.0, 4.0, 3.5, 2.0, 3.0))):
         scored(
             store,
             run,
@@ -85,18 +85,29 @@ def test_the_page_says_what_the_table_says(store: Store) -> None:
     assert [line.verdict for line in lines] == ["no difference shown", "A better"]
     assert re.findall(r"<strong class=.(.*?).>(.*?)<", page) == [("", "no difference shown"), ("better", "A better")]
     assert "A is shown to be better on 1 and worse on 0 of 2 metrics." in page
-    assert "drawn from 3 identities" in page
     assert not re.search(r"https?:|url\(|@import", page)
 
 
+def test_few_people_show_nothing_however_large_the_difference(store: Store) -> None:
+    for run, renderer, value in (("a", "x", 1.0), ("b", "y", 2.0)):
+        scored(store, run, *((renderer, pair, 1, "akd", "akd/v1", value) for pair in range(4)))
+    lines = compare(store.uri, "a", "b")
+    (line,) = lines
+    assert (line.paired.difference.ci_high, line.verdict) == (-1.0, "too few identities")
+    write_comparison(store.uri, "a", "b", lines)
+    page = store.get("runs/a/compare-b.html").decode()
+    assert "drawn from 4 identities" in page and "No difference can be shown with 4 identities." in page
+    assert 'class="better"' not in page and "value better" not in page
+
+
 def test_an_interval_that_holds_zero_is_no_winner(store: Store) -> None:
-    scored(store, "a", ("x", 0, 1, "psnr", "p", 3.0), ("x", 1, 1, "psnr", "p", 1.0), ("x", 2, 1, "psnr", "p", 9.0))
-    scored(store, "b", ("y", 0, 1, "psnr", "p", 2.0), ("y", 1, 1, "psnr", "p", 4.0), ("y", 2, 1, "psnr", "p", 5.0))
+    scored(store, "a", *(("x", pair, 1, "psnr", "p", value) for pair, value in enumerate((3.0, 1.0, 9.0, 4.0, 6.0))))
+    scored(store, "b", *(("y", pair, 1, "psnr", "p", value) for pair, value in enumerate((2.0, 4.0, 5.0, 5.0, 5.0))))
     (line,) = compare(store.uri, "a", "b")
     gap = line.paired.difference
     assert gap.ci_low < 0 < gap.mean < gap.ci_high
     assert line.verdict == "no difference shown"
-    assert line.paired.share_won == pytest.approx(2 / 3)
+    assert line.paired.share_won == pytest.approx(3 / 5)
 
 
 def test_a_pair_is_won_as_a_whole(store: Store) -> None:
@@ -108,8 +119,8 @@ def test_a_pair_is_won_as_a_whole(store: Store) -> None:
 
 
 def test_of_signed_errors_the_one_nearer_to_zero_is_better(store: Store) -> None:
-    scored(store, "a", *(("x", pair, -1, "flicker", "f", -1.0) for pair in range(3)))
-    scored(store, "b", *(("y", pair, -1, "flicker", "f", 0.5) for pair in range(3)))
+    scored(store, "a", *(("x", pair, -1, "flicker", "f", -1.0) for pair in range(5)))
+    scored(store, "b", *(("y", pair, -1, "flicker", "f", 0.5) for pair in range(5)))
     (line,) = compare(store.uri, "a", "b")
     assert (line.mean_a, line.paired.difference.mean) == (-1.0, 0.5)
     assert (line.paired.share_won, line.verdict) == (0.0, "A worse")

@@ -88,7 +88,16 @@ def test_every_metric_stands_with_its_definition_and_formula(run: SyntheticRun, 
     assert "cosine of unit identity embeddings" in page
 
 
-def test_the_floor_is_never_best_and_a_method_below_it_is_marked(run: SyntheticRun, tmp_path: Path) -> None:
+def test_few_people_make_nothing_stand_out(run: SyntheticRun, page: str, tmp_path: Path) -> None:
+    assert shown_differences(run.store, read_run(run.store, RUN), tmp_path) == frozenset()
+    assert 'class="value best' not in page and "worse than copy" not in page
+    assert page.count("No difference can be shown with 2 identities.") == 2
+
+
+def test_the_floor_is_never_best_and_a_method_below_it_is_marked(
+    run: SyntheticRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reenactory.tasks.results.cautions.FEW_IDENTITIES", 2)
     data = read_run(run.store, RUN)
     tables = {table.protocol: table for table in protocol_tables(data, shown_differences(run.store, data, tmp_path))}
     cells = {(name, row.name): row.cells for name, table in tables.items() for row in table.rows}
@@ -156,7 +165,7 @@ def test_dropped_frames_unequal_counts_and_few_identities_are_said(run: Syntheti
         "21 frames, 3 pairs, 2 identities, 0 dropped",
         "12 frames, 2 pairs, 2 identities, 2 dropped",
     ]
-    assert "The intervals, and what stands out by them, mean little here: they are drawn from 2 identities." in page
+    assert "The intervals mean little here: they are drawn from 2 identities. Nothing stands out below 5." in page
     assert page.count("Not every renderer was scored on the same frames") == 2
 
 
