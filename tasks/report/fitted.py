@@ -67,5 +67,5 @@ def _load(identifier: str | None) -> "FaceModel | None":
         if extractor == "open" and identifier and sha256_of(OPEN)[:12] in identifier.split("+"):
             return load_open_model(locate(OPEN))
         return load_bfm(locate(BFM)) if extractor == "deep3d" else None
-    except (WrongUseError, WeightError):
+    except (WrongUseError, WeightError, ValueError):  # the page is the last of many things: it goes without a mesh
         return None

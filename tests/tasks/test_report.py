@@ -6,18 +6,22 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from synthetic_run import NASTY, RUN, SyntheticRun, coefficients
 
 from reenactory.infra.store import MissingObject, open_store
 from reenactory.infra.video import read_frames_at
 from reenactory.models.metrics.registry import KNOWN
+from reenactory.tasks.extractors import extractor_id
+from reenactory.tasks.face3d import SCHEMA
 from reenactory.tasks.report import render_report, write_report
 from reenactory.tasks.report.choice import MOST_PAIRS, choose, examples
 from reenactory.tasks.report.colours import colour_of
 from reenactory.tasks.report.cost import cost
 from reenactory.tasks.report.curves import charts
 from reenactory.tasks.report.films import Films
+from reenactory.tasks.report.fitted import FittedFaces
 from reenactory.tasks.report.format import number
 from reenactory.tasks.report.funnel import funnel
 from reenactory.tasks.report.groups import GROUPS
@@ -344,6 +348,28 @@ def test_landmarks_are_drawn_where_they_are_and_nowhere_without_a_face() -> None
     rows, columns = np.nonzero(drawn[0].any(axis=-1))
     assert (rows.mean(), columns.mean()) == pytest.approx((20, 80), abs=0.5)
     assert not frames.any()
+
+
+def test_only_an_extractor_with_a_face_model_has_its_mesh_drawn() -> None:
+    frames = np.zeros((2, 64, 64, 3), np.uint8)
+    table = coefficients(4, (2,))
+    for extractor in ("e", "mediapipe-face-landmarker+0", f"open-face-fit+{'0' * 12}+1"):  # the last: another model
+        named = table.set_column(table.column_names.index("extractor"), "extractor", pa.array([extractor] * 4))
+        assert FittedFaces().draw(frames, named, [0, 2]) is None
+    assert FittedFaces().draw(frames, None, [0, 2]) is None
+
+
+@pytest.mark.weights
+def test_the_open_face_is_drawn_over_its_frames_but_not_where_none_was_found() -> None:
+    frames = np.zeros((2, 64, 64, 3), np.uint8)
+    rows: list[dict[str, object]] = [{"frame": frame, "detected": frame == 0} for frame in range(2)]
+    known = {"id": 80, "exp": 64, "tex": 80, "angles": 3, "gamma": 27, "trans": 3}
+    rows[0] |= {name: [0.0] * width for name, width in known.items()} | {"crop": [3.5, 32.0, 32.0]}
+    table = pa.Table.from_pylist([{**row, "extractor": extractor_id("open")} for row in rows], schema=SCHEMA)
+    drawn = FittedFaces().draw(frames, table, [0, 1])
+    assert drawn is not None
+    assert drawn[0, 24:40, 24:40].any() and not drawn[0, 0].any()
+    assert not drawn[1].any()
 
 
 def test_a_matte_shows_the_person_where_it_is_opaque_and_the_board_elsewhere() -> None:
