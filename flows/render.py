@@ -7,7 +7,8 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 from pydantic import Field
 
-from reenactory.flows.run_files import keep_pairs, run_pair_list, run_path
+from reenactory.flows.again import announce
+from reenactory.flows.run_files import keep_pairs, pair_file, run_pair_list, run_path
 from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
 from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.records import artefact_path
@@ -45,7 +46,8 @@ def render(request: RenderRequest, map_shards: ShardMap[Pair] = in_order) -> Sum
         check_understood(renderer_class(request.renderer).card, pairs, clips)
         jobs = Rendering(request.renderer, clips)
         keep_pairs(place.store, request.run, pairs, dataset, drawn_by)
-        place.announce(request.run, request)
+        kept = request.model_copy(update={"pairs": pair_file(place.store, request.run, request.pairs, pairs)})
+        announce(place.store, request.run, f"render-{request.renderer}", "render", kept)
 
         def work(shard: Sequence[Pair]) -> Ledger:
             return place.drive([jobs.chain(pair) for pair in shard])

@@ -71,6 +71,14 @@ def evaluate(
         str | None,
         typer.Option(help="With --renders: I/N cuts the I-th of N panels of equal width, from the left."),
     ] = None,
+    first_frame: Annotated[
+        str,
+        typer.Option(
+            help="With --renders: what each begins with. driven: a frame per driving frame; extra: one more before "
+            "them, left away; source: the source in place of the first; missing: the second. In the last two the "
+            "first is not scored."
+        ),
+    ] = "driven",
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
@@ -93,6 +101,7 @@ def evaluate(
             "pairs": str(pairs) if pairs else None,
             "dataset": dataset,
             "panel": panel,
+            "first_frame": first_frame,
             "workers": workers,
             "device": device,
             "retry": retry or [],

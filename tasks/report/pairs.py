@@ -171,4 +171,5 @@ def _render_strip(
 def _invalid(record: Record | None, pair: Pair) -> str:
     valid = record.facts.get("valid") if record else None
     lost = pair.driving_count - valid if isinstance(valid, int) else 0
-    return f"{lost:,} of {pair.driving_count:,} frames could not be rendered (plain grey)." if lost else ""
+    what = "are not scored" if record and record.stage == "adopt" else "could not be rendered"
+    return f"{lost:,} of {pair.driving_count:,} frames {what} (plain grey)." if lost else ""

@@ -36,6 +36,7 @@ class RunData:
     run: str
     dataset: str
     pairs_sha256: str
+    drawn_by: str  # protocol, seed and limits; empty: the pair file does not say
     pairs: list[Pair]
     clips: list[ClipRow]
     renders: list[RenderRow]
@@ -93,6 +94,7 @@ def read_run(store: Store, run: str) -> RunData:
         run=run,
         dataset=dataset,
         pairs_sha256=pairs_sha256(listed.pairs),
+        drawn_by=listed.drawn_by,
         pairs=listed.pairs,
         clips=read_clips(store, dataset, done_only=False).to_pylist(),
         renders=[row for path in tables for row in get_table(store, path).to_pylist()],

@@ -1,3 +1,4 @@
+import json
 import re
 from base64 import b64decode
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pytest
 from synthetic_run import NASTY, RUN, SyntheticRun, coefficients
 
+from reenactory.infra.records import Record, write_artefact
 from reenactory.infra.store import MissingObject, open_store
 from reenactory.infra.video import read_frames_at
 from reenactory.models.metrics.registry import KNOWN
@@ -269,12 +271,46 @@ def test_pairs_that_do_not_fit_are_those_that_are_examples_of_nothing(
     assert len(choose(data)) == 4
 
 
-def test_the_command_of_scoring_has_the_knobs_that_the_run_had(run: SyntheticRun, tmp_path: Path) -> None:
+def test_the_commands_are_those_of_the_plans(tmp_path: Path) -> None:
+    """Each plan once, the last evaluation last; what no plan tells of is named, not made up."""
+    run = SyntheticRun(tmp_path, ("self",), 2)
     data = read_run(run.store, RUN)
-    vgg = [{**line, "metric": "lpips_vgg"} for line in data.aggregates]
-    for aggregates, knobs in ((data.aggregates, ""), (vgg, " --set score.lpips_vgg=true")):
-        again = provenance(replace(data, aggregates=aggregates), Artefacts(run.store, tmp_path))
-        assert again.commands[-1][1] == f"reenactory evaluate --store {run.store.uri} --run {RUN}{knobs}"
+    brought = [{**row, "stage": "adopt"} if row["renderer"] == "theirs" else row for row in data.renders]
+    taken = ["reenactory", "evaluate", "--renders", "a folder", "--panel", "2/4"]
+    plans = {"render-copy": ["reenactory", "render"], "adopt-theirs": taken, "evaluate": taken}
+    for name, words in plans.items():
+        run.store.put(f"runs/{RUN}/plan-{name}.json", json.dumps({"command": words}).encode())
+    again = provenance(replace(data, renders=brought), Artefacts(run.store, tmp_path))
+    assert again.commands == [
+        ("Make the dataset", ""),
+        ("Render with copy", "reenactory render"),
+        ("Score, and write this page", "reenactory evaluate --renders 'a folder' --panel 2/4"),
+    ]
+    page = render_report(run.store, RUN)
+    assert "<code>reenactory render</code>" in page
+    assert page.count("Not recorded by the version that did this.") == 2  # the dataset, and what rendered `theirs`
+
+
+def test_how_brought_videos_were_cut_stands_with_their_method(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, ("self",), 2)
+    data = read_run(run.store, RUN)
+    record = Record(
+        key="k" * 32,
+        stage="adopt",
+        version=1,
+        params={"panel": 2, "panels": 4, "first_frame": "missing"},
+        upstream=(),
+        weights={},
+        outcome="done",
+    )
+    write_artefact(run.store, record, {})
+    brought = [
+        {**row, "stage": "adopt", "render_key": "k" * 32} if row["renderer"] == "theirs" else row
+        for row in data.renders
+    ]
+    again = provenance(replace(data, renders=brought), Artefacts(run.store, tmp_path))
+    (method,) = [method for method in again.methods if method.name == "theirs"]
+    assert "Panel 2 of 4 was cut out of their pictures. Each begins with the second frame" in method.note
 
 
 def test_published_numbers_stand_as_printed_with_what_differs(run: SyntheticRun, page: str) -> None:
