@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -69,7 +69,7 @@ def provenance(data: RunData, artefacts: Artefacts) -> Provenance:
         params=_params(preparing),
         versions=_versions(records),
         weights=[*_weights(records), *_known_clips(data)],
-        methods=[_method(name, firsts[name], made.get(name, [])) for name in data.renderers],
+        methods=[_method(name, name in _brought(data), made.get(name, [])) for name in data.renderers],
         pairs_sha256=data.pairs_sha256,
         drawn_by=data.drawn_by or "a list of its own, drawn with seed " + _seeds(data),
     )
@@ -105,11 +105,10 @@ def _render_records(data: RunData, row: RenderRow, artefacts: Artefacts) -> list
 def _commands(data: RunData, store: Store) -> list[tuple[str, str]]:
     """As the flows wrote them into their plans; empty where the version that did it did not."""
     run = f"runs/{data.run}"
-    brought = {str(row["renderer"]) for row in data.renders if row["stage"] == "adopt"}
     plans = [("Make the dataset", f"runs/preprocess-{data.dataset}/plan-preprocess.json")]
     plans += [
         (f"Bring and score {name}", f"{run}/plan-adopt-{name}.json")
-        if name in brought
+        if name in _brought(data)
         else (f"Render with {name}", f"{run}/plan-render-{name}.json")
         for name in data.renderers
     ]
@@ -117,6 +116,10 @@ def _commands(data: RunData, store: Store) -> list[tuple[str, str]]:
     commands = [(title, _command(store, plan)) for title, plan in plans]
     last = commands[-1][1]
     return [entry for entry in commands[:-1] if entry[1] != last or not last] + commands[-1:]
+
+
+def _brought(data: RunData) -> set[str]:
+    return {str(row["renderer"]) for row in data.renders if row["stage"] == "adopt"}
 
 
 def _command(store: Store, plan: str) -> str:
@@ -168,8 +171,8 @@ def _known_clips(data: RunData) -> list[Weight]:
     return [_weight(entry.name, entry.sha256) for entry in known]
 
 
-def _method(name: str, first: Mapping[str, object] | None, records: Sequence[Record]) -> Method:
-    if first is not None and first["stage"] == "adopt":
+def _method(name: str, brought: bool, records: Sequence[Record]) -> Method:
+    if brought:
         return Method(name, None, "", " ".join([BROUGHT, *_as_taken(records)]))
     version = next((str(r.params["renderer_version"]) for r in records if r.stage == "render"), "")
     try:

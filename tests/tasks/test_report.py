@@ -292,7 +292,7 @@ def test_the_commands_are_those_of_the_plans(tmp_path: Path) -> None:
 
 
 def test_how_brought_videos_were_cut_stands_with_their_method(tmp_path: Path) -> None:
-    run = SyntheticRun(tmp_path, ("self",), 2)
+    run = SyntheticRun(tmp_path, ("self",), 3)
     data = read_run(run.store, RUN)
     record = Record(
         key="k" * 32,
