@@ -118,9 +118,11 @@ def compare(
     run_b: Annotated[str, typer.Argument(metavar="RUN_B")],
 ) -> None:
     """Two runs on the pairs they share: difference per metric with its interval, as a table and as a page."""
-    from reenactory.flows.compare import compare, write_comparison
+    from reenactory.flows.compare import cautions, compare, write_comparison
     from reenactory.flows.comparison_table import render_comparison
 
     lines = compare(store, run_a, run_b)
     console().print(render_comparison(lines))
+    for caution in cautions(store, run_a, run_b):
+        typer.echo(f"⚠ {caution}")
     typer.echo(f"results: report={write_comparison(store, run_a, run_b, lines)}")

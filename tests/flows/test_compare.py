@@ -1,20 +1,24 @@
 """Two runs compared: on what they share, with equal definitions only."""
 
+import json
 import re
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from synthetic_run import NASTY, RUN, SyntheticRun
 
-from reenactory.flows.compare import compare, write_comparison
+from reenactory.flows.compare import cautions, compare, write_comparison
 from reenactory.flows.comparison_table import render_comparison
 from reenactory.flows.run_files import keep_pairs, put_table, read_run_pairs, run_path
 from reenactory.infra.store import Store, open_store
-from reenactory.tasks.dataset import CLIPS
+from reenactory.tasks.dataset import CLIPS, read_clips
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.pairs import Pair
 from reenactory.tasks.protocols.drawing import draw_pairs
 from reenactory.tasks.protocols.people import Clip
+from reenactory.tasks.rendering import clip_rows, clips_sha256
+from reenactory.tasks.report.comparison import Side, render_comparison_page
 from reenactory.tasks.results.aggregate import SCORES
 
 CLIPS_HERE = [Clip(f"id{n}#v", f"id{n}", 10) for n in range(5)]
@@ -30,8 +34,9 @@ def store(tmp_path: Path) -> Store:
     return made
 
 
-def dataset(store: Store, name: str, crop_mode: str) -> None:
-    rows = [{"clip_id": clip.clip_id, "identity": clip.identity, "outcome": "done"} for clip in CLIPS_HERE]
+def dataset(store: Store, name: str, crop_mode: str, crop_key: str | None = None) -> None:
+    row = {"outcome": "done", "crop_key": crop_key}
+    rows = [{"clip_id": clip.clip_id, "identity": clip.identity, **row} for clip in CLIPS_HERE]
     table = pa.Table.from_pylist([{**row, "crop_mode": crop_mode} for row in rows], schema=CLIPS)
     put_table(store, f"datasets/{name}/clips/part-0.parquet", table)
 
@@ -154,6 +159,37 @@ def test_runs_over_clips_of_different_crop_modes_are_not_compared(store: Store) 
         compare(store.uri, "a", "b")
     with pytest.raises(WrongUseError, match="share no pair"):
         compare(store.uri, "b", "b")  # of one mode
+
+
+def test_clips_of_one_name_that_were_cut_otherwise_are_not_compared(store: Store) -> None:
+    for name, keys in (("vox", "k"), ("moved", "l")):
+        dataset(store, name, "square", crop_key=keys)
+    scored(store, "a", ("warp", 0, 1, "l1", "l1/v1", 1.0))
+    scored(store, "b", ("warp", 0, 1, "l1", "l1/v1", 1.0), dataset="moved")
+    with pytest.raises(WrongUseError, match=r"5 clip.s. .* cut otherwise in dataset 'vox' than in 'moved', e.g. id0#v"):
+        compare(store.uri, "a", "b")
+
+
+def test_a_dataset_that_was_made_anew_since_is_a_caution(store: Store) -> None:
+    scored(store, "a", ("warp", 0, 1, "l1", "l1/v1", 1.0))
+    listed = {"pairs": {"clips_sha256": clips_sha256(PAIRS, clip_rows(read_clips(store, "vox")))}}
+    store.put("runs/a/summary-evaluate.json", json.dumps(listed).encode())
+    assert cautions(store.uri, "a", "a") == []
+    dataset(store, "vox", "square", crop_key="another")
+    (said,) = cautions(store.uri, "a", "a")
+    assert said.startswith("Run a was scored on other clips than dataset vox holds now")
+    assert said in render_comparison_page([], *[Side("a", "vox", "0")] * 2, store.uri, None, [said])
+
+
+def test_the_pairs_that_differ_most_either_way_are_shown(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, ("self",), 4)
+    lines = compare(run.store.uri, RUN, RUN)
+    write_comparison(run.store.uri, RUN, RUN, lines)
+    page = run.store.get(f"runs/{RUN}/compare-{RUN}.html").decode()
+    assert page.count('class="sheet"') == 1  # `theirs` is better on both pairs that it has, by as much: one of them
+    assert "B better by most: csim ↑ 0.5040 against 0.8043" in page
+    assert page.count("data:image/jpeg") == 4  # source, driver, A, B
+    assert NASTY not in page
 
 
 def test_a_run_keeps_its_pairs(store: Store) -> None:
