@@ -114,7 +114,7 @@ def _table(versus: Versus, lines: Sequence[Line], extremes: Extremes | None) -> 
     better, worse = (sum(line.verdict == verdict for line in lines) for verdict in TONES)
     few = identity_caution(max(line.paired.difference.n_clusters for line in lines))
     verdict = f"A is shown to be better on {better} and worse on {worse} of {counted(len(lines), 'metric')}."
-    verdict = f"No difference can be shown with {few}." if few else verdict
+    verdict = "" if few else verdict
     title = PROTOCOLS[versus.protocol][0]
     seen = extremes.of(versus) if extremes else []
     groups = [group for group in groups if group.rows]

@@ -26,6 +26,7 @@ from reenactory.tasks.report.films import Films
 from reenactory.tasks.report.fitted import FittedFaces
 from reenactory.tasks.report.format import number
 from reenactory.tasks.report.funnel import funnel
+from reenactory.tasks.report.glance import glance
 from reenactory.tasks.report.groups import GROUPS
 from reenactory.tasks.report.marks import Estimate, marks
 from reenactory.tasks.report.metrics import protocol_tables
@@ -97,7 +98,8 @@ def test_every_metric_stands_with_its_definition_and_formula(run: SyntheticRun, 
 def test_few_people_make_nothing_stand_out(run: SyntheticRun, page: str, tmp_path: Path) -> None:
     assert shown_differences(run.store, read_run(run.store, RUN), tmp_path) == frozenset()
     assert 'class="value best' not in page and "worse than copy" not in page
-    assert page.count("No difference can be shown with 2 identities.") == 2
+    assert page.count("No difference can be shown with 2 identities.") == 2  # of either protocol, at the top
+    assert page.count("No difference can be shown with 2 identities: the intervals mean little") == 2
 
 
 def test_the_floor_is_never_best_and_a_method_below_it_is_marked(
@@ -171,8 +173,33 @@ def test_dropped_frames_unequal_counts_and_few_identities_are_said(run: Syntheti
         "21 frames, 3 pairs, 2 identities, 0 dropped",
         "12 frames, 2 pairs, 2 identities, 2 dropped",
     ]
-    assert "The intervals mean little here: they are drawn from 2 identities. Nothing stands out below 5." in page
     assert page.count("Not every renderer was scored on the same frames") == 2
+
+
+def test_the_top_of_the_page_says_what_was_done_found_and_what_to_doubt(run: SyntheticRun) -> None:
+    data = read_run(run.store, RUN)
+    first = glance(data, protocol_tables(data, frozenset()))
+    assert first.done == "3 self and 3 cross pairs of 2 identities, 42 driving frames"
+    assert [(line.metric, line.values) for line in first.findings[0].headlines] == [
+        ("csim", ["0.5040", "0.8043"]),
+        ("aed_l1", ["0.5040", "0.2043"]),
+    ]
+    assert [check.text for check in first.checks if not check.fine] == [
+        "2 identities: intervals over so few mean little, and nothing stands out.",
+        "theirs has scores of 4 of 6 pairs: NO_FACE 1.",
+        "Many values are missing: cross aed_l1 of theirs 14.3 % dropped; cross csim of theirs 14.3 % dropped; "
+        "self aed_l1 of theirs 14.3 % dropped and 1 more.",
+    ]
+
+
+def test_a_run_without_doubts_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reenactory.tasks.results.cautions.FEW_IDENTITIES", 2)
+    run = SyntheticRun(tmp_path, ("self",), 2)
+    data = read_run(run.store, RUN)
+    calm = [line for line in data.aggregates if line["renderer"] == "copy"]
+    renders = [row for row in data.renders if row["renderer"] == "copy"]
+    data = replace(data, aggregates=calm, renders=renders)
+    assert [check.fine for check in glance(data, protocol_tables(data, frozenset())).checks] == [True, True, True]
 
 
 def test_the_funnel_counts_what_was_lost_where(run: SyntheticRun, page: str) -> None:
