@@ -73,14 +73,21 @@ class RunData:
 
     def fitted_key(self, row: RenderRow, pair: Pair) -> str:
         """Key of the face3d artefact of a render."""
-        rendered = Rendered(pair, str(row["renderer"]), str(row["stage"]), str(row["render_key"]))
-        return self.scoring.chain(rendered)[0].keys[0]
+        return self.scoring.chain(_rendered(row, pair))[0].keys[0]
+
+    def score_key(self, row: RenderRow, pair: Pair) -> str:
+        """Key of the score artefact of a render."""
+        return self.scoring.chain(_rendered(row, pair))[-1].keys[0]
 
     @cached_property
     def scoring(self) -> Scoring:
         """The jobs that scored the run: its metrics say which knobs they had."""
         metrics = {line["metric"] for line in self.aggregates}
         return Scoring(self.clip, ScoreParams(lpips_vgg="lpips_vgg" in metrics))
+
+
+def _rendered(row: RenderRow, pair: Pair) -> Rendered:
+    return Rendered(pair, str(row["renderer"]), str(row["stage"]), str(row["render_key"]))
 
 
 def read_run(store: Store, run: str) -> RunData:

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 from synthetic_run import NASTY, RUN, SyntheticRun, coefficients
 
-from reenactory.infra.records import Record, write_artefact
+from reenactory.infra.records import Record, artefact_path, write_artefact
 from reenactory.infra.store import MissingObject, open_store
+from reenactory.infra.tables import get_table
 from reenactory.infra.video import read_frames_at
 from reenactory.models.metrics.registry import KNOWN
 from reenactory.tasks.extractors import extractor_id
@@ -21,7 +22,7 @@ from reenactory.tasks.report import render_report, write_report
 from reenactory.tasks.report.choice import MOST_PAIRS, choose, examples
 from reenactory.tasks.report.colours import colour_of
 from reenactory.tasks.report.cost import cost
-from reenactory.tasks.report.curves import charts
+from reenactory.tasks.report.curves import charts, score_chart
 from reenactory.tasks.report.films import Films
 from reenactory.tasks.report.fitted import FittedFaces
 from reenactory.tasks.report.format import number
@@ -255,6 +256,21 @@ def test_frames_without_a_face_are_named_and_leave_gaps(page: str) -> None:
     (yaw, _) = charts([coefficients(8, (3,)), coefficients(8, range(8)), None], ["c0", "c1", "c2"])
     assert [(line.colour, len(line.parts)) for line in yaw.lines] == [("c0", 2)]
     assert charts([coefficients(8, range(8))], ["c0"]) == []
+
+
+def test_a_metric_over_the_frames_of_a_pair_has_gaps_where_they_were_dropped(run: SyntheticRun) -> None:
+    data = read_run(run.store, RUN)
+    pair = next(pair for pair in data.pairs if pair.pair_id == "self-0001")
+    tables = [
+        get_table(
+            run.store, artefact_path("score", data.score_key(data.render[name, pair.pair_id], pair), "scores.parquet")
+        )
+        for name in ("copy", "theirs")
+    ]
+    drawn = score_chart(("lpips", "csim"), tables, ["c1", "c2"])
+    assert drawn is not None
+    assert (drawn.title, [len(line.parts) for line in drawn.lines]) == ("csim ↑", [1, 2])  # `theirs` lacks frame 2
+    assert score_chart(("lpips",), tables, ["c1", "c2"]) is None
 
 
 def test_a_protocol_without_pairs_is_named(tmp_path: Path) -> None:
