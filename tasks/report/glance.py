@@ -4,10 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from reenactory.models.metrics.definition import ARROWS
-from reenactory.models.metrics.registry import KNOWN
-from reenactory.tasks.report.format import counted, decimals_for, number
-from reenactory.tasks.report.metrics import ProtocolTable
+from reenactory.tasks.report.format import counted
+from reenactory.tasks.report.metrics import ProtocolTable, Row
 from reenactory.tasks.report.run import RunData
 from reenactory.tasks.results.cautions import drop_caution
 
@@ -18,19 +16,11 @@ HEADLINES = {
 MOST_NAMED = 3
 
 
-class Headline(NamedTuple):
-    """One metric of a protocol, with each renderer's mean."""
-
-    metric: str
-    arrow: str
-    values: list[str]  # by renderer
-
-
 class Finding(NamedTuple):
     """What one protocol came to."""
 
     title: str
-    headlines: list[Headline]
+    headlines: list[Row]
     sentences: list[str]
 
 
@@ -52,7 +42,7 @@ class Glance(NamedTuple):
 def glance(data: RunData, tables: Sequence[ProtocolTable]) -> Glance:
     """`tables`: the score tables that stand below it."""
     present = [table for table in tables if table.rows]
-    return Glance(_done(data), [_finding(data, table) for table in present], list(_checks(data, present)))
+    return Glance(_done(data), [_finding(table) for table in present], list(_checks(data, present)))
 
 
 def _done(data: RunData) -> str:
@@ -64,19 +54,9 @@ def _done(data: RunData) -> str:
     return f"{each} {'pair' if len(data.pairs) == 1 else 'pairs'} of {many}, {counted(frames, 'driving frame')}"
 
 
-def _finding(data: RunData, table: ProtocolTable) -> Finding:
-    means = {
-        (str(line["metric"]), str(line["renderer"])): line["value"]
-        for line in data.aggregates
-        if line["protocol"] == table.protocol
-    }
-    headlines: list[Headline] = []
-    for metric in HEADLINES[table.protocol]:
-        found = [value if isinstance(value := means.get((metric, name)), float) else None for name in data.renderers]
-        if any(value is not None for value in found):
-            decimals = decimals_for(found)
-            values = [number(value, decimals) for value in found]
-            headlines.append(Headline(metric, ARROWS[KNOWN[metric].direction], values))
+def _finding(table: ProtocolTable) -> Finding:
+    first = {row.name: row for row in reversed(table.rows)}
+    headlines = [first[metric] for metric in HEADLINES[table.protocol] if metric in first]
     few = [f"No difference can be shown with {table.few_identities}."] if table.few_identities else []
     return Finding(table.title, headlines, few or table.verdicts)
 
