@@ -116,7 +116,7 @@ def _table(versus: Versus, lines: Sequence[Line], extremes: Extremes | None) -> 
     verdict = f"A is shown to be better on {better} and worse on {worse} of {counted(len(lines), 'metric')}."
     verdict = "" if few else verdict
     title = PROTOCOLS[versus.protocol][0]
-    seen = extremes.of(versus) if extremes else []
+    seen = extremes.of(versus, {line.metric for line in lines}) if extremes else []
     groups = [group for group in groups if group.rows]
     return ComparisonTable(title, versus.renderer_a, versus.renderer_b, groups, verdict, few, seen)
 

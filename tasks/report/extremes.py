@@ -1,6 +1,6 @@
 """The pairs on which two renderers differ most, either way, as strips: what a mean difference looks like."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 from reenactory.models.metrics.definition import ARROWS
@@ -50,10 +50,15 @@ class Extremes:
         self._sides, self._artefacts = (a, b), artefacts
         self._left = MOST_SHEETS
 
-    def of(self, versus: Versus) -> list[Extreme]:
-        """At most two pairs by each metric of JUDGED_BY; none where the page is full or nothing differs."""
+    def of(self, versus: Versus, comparable: Container[str]) -> list[Extreme]:
+        """At most two pairs by each metric of JUDGED_BY; none where the page is full or nothing differs.
+
+        Args:
+            versus: who is compared.
+            comparable: metrics that both runs have by one definition.
+        """
         places: dict[str, list[str]] = {}
-        for metric in JUDGED_BY[versus.protocol]:
+        for metric in (metric for metric in JUDGED_BY[versus.protocol] if metric in comparable):
             for pair_id, place in self._found(versus, metric):
                 places.setdefault(pair_id, []).append(place)
         pairs = {pair.pair_id: pair for pair in self._sides[0].pairs}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from reenactory.tasks.report.format import counted
 from reenactory.tasks.report.metrics import ProtocolTable, Row
 from reenactory.tasks.report.run import RunData
-from reenactory.tasks.results.cautions import drop_caution
+from reenactory.tasks.results.cautions import FEW_IDENTITIES, drop_caution
 
 HEADLINES = {
     "self": ("lpips", "csim", "aed_l1"),
@@ -73,11 +73,11 @@ def _checks(data: RunData, tables: Sequence[ProtocolTable]) -> Iterator[Check]:
 
 
 def _people(data: RunData, tables: Sequence[ProtocolTable]) -> Iterator[Check]:
-    for few in dict.fromkeys(table.few_identities for table in tables):
-        if few:
-            yield Check(f"{few.capitalize()}: intervals over so few mean little, and nothing stands out.", False)
-        else:
-            yield Check("Intervals are drawn from five identities or more.", True)
+    doubtful = [table for table in tables if table.few_identities]
+    for few in dict.fromkeys(table.few_identities for table in doubtful):
+        yield Check(f"{few}: intervals over so few mean little, and nothing stands out.", False)
+    if tables and not doubtful:
+        yield Check(f"Intervals are drawn from {FEW_IDENTITIES} identities or more.", True)
 
 
 def _coverage(data: RunData) -> Iterator[Check]:

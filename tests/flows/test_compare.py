@@ -19,6 +19,8 @@ from reenactory.tasks.protocols.drawing import draw_pairs
 from reenactory.tasks.protocols.people import Clip
 from reenactory.tasks.rendering import clip_rows, clips_sha256
 from reenactory.tasks.report.comparison import Side, render_comparison_page
+from reenactory.tasks.report.extremes import Extremes, Versus
+from reenactory.tasks.report.run import Artefacts, read_run
 from reenactory.tasks.results.aggregate import SCORES
 
 CLIPS_HERE = [Clip(f"id{n}#v", f"id{n}", 10) for n in range(5)]
@@ -202,3 +204,12 @@ def test_a_run_keeps_its_pairs(store: Store) -> None:
         keep_pairs(store, "a", PAIRS, "vox2")
     with pytest.raises(WrongUseError, match="runs there: a"):
         read_run_pairs(store, "b")
+
+
+def test_pairs_are_not_ranked_by_a_metric_whose_definitions_differ(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, ("self",), 4)
+    data = read_run(run.store, RUN)
+    extremes = Extremes(data, data, Artefacts(run.store, tmp_path))
+    versus = Versus("self", "copy", "theirs")
+    assert extremes.of(versus, {"lpips", "aed_l1"}) == []
+    assert len(extremes.of(versus, {"csim"})) == 1
