@@ -58,14 +58,17 @@ class FittedFaces:
 
 
 def _load(identifier: str | None) -> "FaceModel | None":
-    """The face model whose coefficients an extractor of that id wrote."""
-    from reenactory.models.face_model.bfm import load_bfm
-    from reenactory.models.face_model.open_model import load_open_model
-
+    """The face model whose coefficients an extractor of that id wrote. torch is imported for those that have one."""
     try:
         extractor = extractor_named(identifier)
         if extractor == "open" and identifier and sha256_of(OPEN)[:12] in identifier.split("+"):
+            from reenactory.models.face_model.open_model import load_open_model
+
             return load_open_model(locate(OPEN))
-        return load_bfm(locate(BFM)) if extractor == "deep3d" else None
+        if extractor == "deep3d":
+            from reenactory.models.face_model.bfm import load_bfm
+
+            return load_bfm(locate(BFM))
     except (WrongUseError, WeightError, ValueError):  # the page is the last of many things: it goes without a mesh
-        return None
+        pass
+    return None
