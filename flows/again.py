@@ -13,6 +13,7 @@ from reenactory.models.catalogue import catalogue
 from reenactory.models.weight_files import overrides
 
 POSITIONAL = {"preprocess": "inputs", "render": "pairs"}  # by command
+HOW = frozenset({"workers", "retry"})  # of this machine and this call: the same work, and the same report, without
 PLACES = frozenset({"inputs", "pairs", "renders", "metadata", "split_list", "store"})  # files and folders
 
 
@@ -32,7 +33,7 @@ def announce(store: Store, run: str, plan: str, command: str, request: Where) ->
 
 
 def command_of(command: str, request: Where) -> list[str]:
-    """The words of a command line, with every option that is not its default.
+    """The words of a command line, with every option that is not its default, but for those of HOW.
 
     Local paths are absolute, so that the words mean the same in any folder.
     """
@@ -47,6 +48,8 @@ def _options(request: Where) -> Iterator[tuple[str, str]]:
     """Fields that are no defaults, a pair of name and text for each value."""
     for name, field in type(request).model_fields.items():
         value = getattr(request, name)
+        if name in HOW:
+            continue
         if isinstance(value, BaseModel):
             yield from (("set", knob) for knob in _knobs(request))
         elif field.is_required() or value != field.default:
