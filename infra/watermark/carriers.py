@@ -56,7 +56,9 @@ def _places() -> _Places:
     shuffled = sorted(ring, key=lambda place: _draw(f"place {place[0]} {place[1]}"))
     per_bit = len(ring) // CODE_BITS
     chosen = np.array(shuffled[: per_bit * CODE_BITS]).reshape(CODE_BITS, per_bit, 2)
-    signs = [[1.0 if _draw(f"sign {bit} {part}") < 0.5 else -1.0 for part in range(per_bit)] for bit in range(CODE_BITS)]
+    signs = [
+        [1.0 if _draw(f"sign {bit} {part}") < 0.5 else -1.0 for part in range(per_bit)] for bit in range(CODE_BITS)
+    ]
     return _Places(
         chosen[..., 0],
         chosen[..., 1],
@@ -77,4 +79,4 @@ def _waves(length: int) -> NDArray[np.float32]:
     number, place = np.arange(_HIGHEST + 1)[:, None], np.arange(length)[None] + 0.5
     waves = np.cos(np.pi * number * place / length) * np.sqrt(2 / length)
     waves[0] /= np.sqrt(2)
-    return waves.astype(np.float32)
+    return np.asarray(waves, np.float32)

@@ -51,10 +51,11 @@ def mark(frames: Frames, ident: str) -> Frames:
     return marked
 
 
-def blocks(count: int, first: int = 0, length: int = BLOCK_FRAMES) -> Iterator[tuple[int, int]]:
-    """Spans that share a pattern, the first whole one beginning at `first`; a short rest joins the one before."""
-    edges = [edge for edge in range(first, count, length) if edge == first or count - edge >= length // 2]
-    if first >= length // 2:
+def blocks(count: int, first: int = 0) -> Iterator[tuple[int, int]]:
+    """Spans of frames that share a pattern. A short rest joins the block before it, a short beginning is left out."""
+    enough = BLOCK_FRAMES // 2
+    edges = [edge for edge in range(first, count, BLOCK_FRAMES) if edge == first or count - edge >= enough]
+    if first >= enough:
         edges = [0, *edges]
     yield from zip(edges, [*edges[1:], count], strict=True)
 
