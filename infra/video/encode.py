@@ -135,6 +135,6 @@ def _command(
         **options,
         **faststart,
         **REPRODUCIBLE,
-        metadata=[f"{name}={text}" for name, text in metadata.items()],
+        **{f"metadata:g:{number}": f"{name}={text}" for number, (name, text) in enumerate(metadata.items())},
     )
     return command.compile_command(output)

@@ -24,7 +24,7 @@ class _Layout(NamedTuple):
 def draw_label(frames: Frames, title: str, name: str) -> Frames:
     """A copy of the video with `title name` at the bottom left, white on a dark box.
 
-    In two lines where the picture is too narrow for one. Legible from 64 px a side on. What does not fit beside the picture's edge is cut off.
+    In two lines where the picture is too narrow for one. Legible from 64 px a side on; what is too long is cut off.
 
     Args:
         frames: (T, H, W, 3) uint8 RGB.
@@ -59,7 +59,7 @@ def _letters(layout: _Layout, height: int) -> NDArray[np.float32]:
         below = (len(layout.lines) - number) * layout.line_px + layout.margin_px
         place = (layout.margin_px, height - below)
         cv2.putText(box, line, place, (255, 255, 255), cv2.FontFace("sans"), layout.size_px, _WEIGHT)
-    return box[..., 0] / np.float32(255)
+    return np.asarray(box[..., 0] / 255, np.float32)
 
 
 def _width(text: str, size_px: int) -> int:
