@@ -37,7 +37,6 @@ class Method(NamedTuple):
     card: RendererCard | None  # None: the videos were brought, or the package is not installed here
     version: str
     note: str
-    marks: list[tuple[str, str]]  # of its videos for people: label, watermark, consent
 
 
 class Provenance(NamedTuple):
@@ -59,11 +58,11 @@ def provenance(data: RunData, artefacts: Artefacts) -> Provenance:
     made = {name: _render_records(data, row, artefacts) for name, row in firsts.items() if row is not None}
     records = [*preparing, *(record for group in made.values() for record in group)]
     return Provenance(
-        commands=_commands(data, preparing, artefacts),
+        commands=_commands(data, preparing),
         params=_params(preparing),
         versions=_versions(records),
         weights=[*_weights(records), *_known_clips(data)],
-        methods=[_method(name, firsts[name], made.get(name, []), artefacts) for name in data.renderers],
+        methods=[_method(name, firsts[name], made.get(name, [])) for name in data.renderers],
         pairs_sha256=data.pairs_sha256,
         seeds=", ".join(str(seed) for seed in sorted({pair.seed for pair in data.pairs})),
     )
@@ -92,7 +91,7 @@ def _render_records(data: RunData, row: RenderRow, artefacts: Artefacts) -> list
     return [record for record in found if record is not None]
 
 
-def _commands(data: RunData, preparing: Sequence[Record], artefacts: Artefacts) -> list[tuple[str, str]]:
+def _commands(data: RunData, preparing: Sequence[Record]) -> list[tuple[str, str]]:
     store = ["--store", data.store_uri]
     pairs = f"{data.store_uri}/runs/{data.run}/pairs.parquet".removeprefix("file://")
     prepare = ["reenactory", "preprocess", *_inputs(data.clips), *store, "--dataset", data.dataset]
@@ -107,7 +106,7 @@ def _commands(data: RunData, preparing: Sequence[Record], artefacts: Artefacts) 
             evaluations.append(["--renders", "FOLDER", "--name", name])
         else:
             render = ["reenactory", "render", pairs, "--renderer", name, *store, "--run", data.run]
-            commands.append((f"Render with {name}", [*render, *_publishing_options(data, name, artefacts)]))
+            commands.append((f"Render with {name}", render))
     score = ["reenactory", "evaluate", *store, "--run", data.run, *_score_knobs(data)]
     commands += [("Score, and write this page", [*score, *extra]) for extra in evaluations or [[]]]
     return [(title, shlex.join(words)) for title, words in commands]
@@ -169,35 +168,11 @@ def _known_clips(data: RunData) -> list[Weight]:
     return [_weight(entry.name, entry.sha256) for entry in known]
 
 
-def _method(name: str, first: Mapping[str, object] | None, records: Sequence[Record], artefacts: Artefacts) -> Method:
+def _method(name: str, first: Mapping[str, object] | None, records: Sequence[Record]) -> Method:
     if first is not None and first["stage"] == "adopt":
-        return Method(name, None, "", "Videos that were brought: nothing is known here of how they were made.", [])
+        return Method(name, None, "", "Videos that were brought: nothing is known here of how they were made.")
     version = next((str(r.params["renderer_version"]) for r in records if r.stage == "render"), "")
-    marks = _marks(first, artefacts) if first is not None else []
     try:
-        return Method(name, renderer_class(name).card, version, "", marks)
+        return Method(name, renderer_class(name).card, version, "")
     except WrongUseError:
-        return Method(name, None, version, "Its package is not installed where this page was written.", marks)
-
-
-def _marks(row: Mapping[str, object], artefacts: Artefacts) -> list[tuple[str, str]]:
-    """What is known of the mp4 of a render: nothing of those that older versions made."""
-    published = artefacts.record("publish", row.get("publish_key"))
-    if published is None:
-        return []
-    watermark = published.facts.get("watermark")
-    consent = row.get("consent")
-    return [
-        ("label", str(published.facts.get("label") or "none")),
-        ("watermark", str(watermark).partition(" ")[0] if watermark else "none"),
-        ("consent", f"manifest sha256 {consent}" if consent else "no manifest was given"),
-    ]
-
-
-def _publishing_options(data: RunData, renderer: str, artefacts: Artefacts) -> list[str]:
-    rows = [row for row in data.renders if row["renderer"] == renderer]
-    keys = (row.get("publish_key") for row in rows)
-    published = artefacts.record("publish", next((key for key in keys if key), None))
-    off = [name for name in ("label", "watermark") if published is not None and not published.params[name]]
-    consent = ["--consent", "MANIFEST"] if any(row.get("consent") for row in rows) else []
-    return [*(f"--no-{name}" for name in off), *consent]
+        return Method(name, None, version, "Its package is not installed where this page was written.")

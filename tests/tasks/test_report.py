@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from synthetic_run import NASTY, RUN, SyntheticRun, coefficients
 
-from reenactory.infra.records import Record, write_artefact
 from reenactory.infra.store import MissingObject, open_store
 from reenactory.infra.video import read_frames_at
 from reenactory.models.metrics.registry import KNOWN
@@ -263,27 +262,6 @@ def test_the_command_of_scoring_has_the_knobs_that_the_run_had(run: SyntheticRun
     for aggregates, knobs in ((data.aggregates, ""), (vgg, " --set score.lpips_vgg=true")):
         again = provenance(replace(data, aggregates=aggregates), Artefacts(run.store, tmp_path))
         assert again.commands[-1][1] == f"reenactory evaluate --store {run.store.uri} --run {RUN}{knobs}"
-
-
-def test_methods_say_what_their_videos_carry_and_how_to_get_them_again(run: SyntheticRun, tmp_path: Path) -> None:
-    facts = {"label": None, "watermark": "dct-qim-1 0123456789ab"}
-    params = {"label": False, "watermark": True}
-    plain = {"stage": "publish", "version": 1, "upstream": (), "weights": {}, "outcome": "done"}
-    record = Record.model_validate({"key": "f" * 32, "params": params, "facts": facts, **plain})
-    write_artefact(run.store, record, {})
-    data = read_run(run.store, RUN)
-    older = provenance(data, Artefacts(run.store, tmp_path))
-    assert all(method.marks == [] for method in older.methods), "renders of before there were marks"
-    rows = [{**row, "publish_key": "f" * 32, "consent": "c" * 64} for row in data.renders]
-    again = provenance(replace(data, renders=rows), Artefacts(run.store, tmp_path))
-    (copy, _) = again.methods
-    assert copy.marks == [
-        ("label", "none"),
-        ("watermark", "dct-qim-1"),
-        ("consent", f"manifest sha256 {'c' * 64}"),
-    ]
-    commands = dict(again.commands)
-    assert commands["Render with copy"].endswith(" --no-label --consent MANIFEST")
 
 
 def test_published_numbers_stand_as_printed_with_what_differs(run: SyntheticRun, page: str) -> None:
