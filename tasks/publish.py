@@ -50,7 +50,7 @@ def load(params: Params, runtime: Runtime) -> None:
 
 
 def run(item: Item, params: Params, models: None) -> Sequence[Outcome]:
-    frames, label, watermark = item.frames, None, None
+    frames, label, watermark = _even(item.frames), None, None
     if params.label:
         label = f"{LABEL} {item.renderer}"
         frames = draw_label(frames, LABEL, item.renderer)
@@ -62,3 +62,9 @@ def run(item: Item, params: Params, models: None) -> Sequence[Outcome]:
     path = item.scratch / VIDEO
     write_video(path, frames, Fraction(item.fps_num, item.fps_den), "h264", threads=1, metadata=metadata)
     return (Made({VIDEO: path}, len(frames), said),)
+
+
+def _even(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """H.264's colour is half as wide and high: a renderer's odd last column or row is repeated."""
+    odd = [side % 2 for side in frames.shape[1:3]]
+    return np.pad(frames, ((0, 0), (0, odd[0]), (0, odd[1]), (0, 0)), "edge") if any(odd) else frames
