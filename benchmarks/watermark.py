@@ -1,6 +1,6 @@
 """What the watermark survives, what it costs, how often it is found where it is not: the numbers of docs/provenance.md.
 
-python benchmarks/watermark.py --sides 64 128 256 VIDEO...
+python benchmarks/watermark.py VIDEO... --sides 64 128 256
 """
 
 import argparse

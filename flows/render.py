@@ -1,13 +1,13 @@
 """A pair file and a renderer in, one render per pair out."""
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 from pydantic import Field
 
-from reenactory.flows.publishing import publish, published_before
+from reenactory.flows.publishing import publish
 from reenactory.flows.run_files import keep_pairs, run_pair_list, run_path
 from reenactory.flows.workplace import NAME, ShardMap, Where, in_order, workplace
 from reenactory.infra.outcome_log import OutcomeLog
@@ -52,7 +52,7 @@ def render(request: RenderRequest, map_shards: ShardMap[Pair] = in_order) -> Sum
         clips = clip_rows(read_clips(place.store, dataset))
         check_pairs(pairs, clips)
         check_understood(renderer_class(request.renderer).card, pairs, clips)
-        refused = dict(_refused(pairs, clips, consent, datetime.now(UTC).date()))
+        refused = _refusals(request.renderer, pairs, clips, consent)
         allowed = [pair for pair in pairs if pair.pair_id not in refused]
         jobs = Rendering(request.renderer, clips, PublishParams(label=request.label, watermark=request.watermark))
         keep_pairs(place.store, request.run, pairs, dataset, drawn_by)
@@ -67,19 +67,13 @@ def render(request: RenderRequest, map_shards: ShardMap[Pair] = in_order) -> Sum
         for ledger in map_shards(work, make_shards(allowed, lambda pair: pair.driving_count)):
             place.ledger.add(ledger)
         enforced = {"consent": consent.sha256 if consent else None}
-        rows = [row for pair in allowed if (row := jobs.row(pair, place.index)) is not None]
-        rows += [_refusal(request.renderer, pair_id, why) for pair_id, why in refused.items()]
-        rows = [{**row, **enforced} for row in rows]
+        rows = [
+            {**row, **enforced}
+            for pair in pairs
+            if (row := refused.get(pair.pair_id) or jobs.row(pair, place.index)) is not None
+        ]
+        publish(place, request.run, dataset, jobs, pairs, rows)
         listing = run_path(request.run, f"renders/{request.renderer}.parquet")
-        publish(
-            place,
-            request.run,
-            dataset,
-            jobs,
-            {pair.pair_id: pair for pair in pairs},
-            rows,
-            published_before(place.store, listing),
-        )
         put_table(place.store, listing, pa.Table.from_pylist(rows, schema=RENDERS))
         outputs = {"renders": f"{place.store.uri}/{run_path(request.run, 'renders')}"}
         log = OutcomeLog(place.store, request.run, f"render-{request.renderer}")
@@ -95,22 +89,17 @@ def _consent(request: RenderRequest) -> Consent | None:
     return None if request.consent is None else read_consent(Path(request.consent))
 
 
-def _refused(
-    pairs: Sequence[Pair], clips: dict[str, ClipRow], consent: Consent | None, today: date
-) -> Iterator[tuple[str, str]]:
-    """Pairs that the manifest does not allow, and why.
+def _refusals(
+    renderer: str, pairs: Sequence[Pair], clips: Mapping[str, ClipRow], consent: Consent | None
+) -> dict[str, dict[str, object]]:
+    """The run's row of each pair that the manifest does not allow, by pair id.
 
     Decided anew by each run, before there are jobs: a refusal has no record, for consent may be given tomorrow.
     """
     if consent is None:
-        return
+        return {}
+    today = datetime.now(UTC).date()
     identities = {name: str(row["identity"]) for name, row in clips.items()}
-    for pair in pairs:
-        why = consent.refusal(pair, identities, today)
-        if why is not None:
-            yield pair.pair_id, why
-
-
-def _refusal(renderer: str, pair_id: str, why: str) -> dict[str, object]:
-    row: dict[str, object] = {"pair_id": pair_id, "renderer": renderer, "stage": "render", "outcome": "rejected"}
-    return row | {"reason": Reason.NO_CONSENT.value, "detail": why}
+    reasons = {pair.pair_id: consent.refusal(pair, identities, today) for pair in pairs}
+    plain = {"renderer": renderer, "stage": "render", "outcome": "rejected", "reason": Reason.NO_CONSENT.value}
+    return {name: {"pair_id": name, **plain, "detail": why} for name, why in reasons.items() if why is not None}

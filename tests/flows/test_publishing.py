@@ -150,6 +150,16 @@ def test_a_second_run_writes_the_same_bytes(store: Store, tmp_path: Path) -> Non
     assert runs(store) == before
 
 
+def test_a_run_that_was_broken_off_between_two_versions_is_mended(store: Store, tmp_path: Path) -> None:
+    rendered(store, tmp_path)
+    before = runs(store)
+    listing = store.get("runs/r/renders/copy.parquet")
+    rendered(store, tmp_path, label=False)
+    store.put("runs/r/renders/copy.parquet", listing)  # as if it had ended before its table was written
+    rendered(store, tmp_path)
+    assert runs(store) == before
+
+
 def test_the_mark_leads_back_to_the_render(store: Store, tmp_path: Path) -> None:
     rendered(store, tmp_path)
     video = local(store, f"{SEEN}.mp4", tmp_path)
