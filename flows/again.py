@@ -14,7 +14,7 @@ from reenactory.models.weight_files import overrides
 
 POSITIONAL = {"preprocess": "inputs", "render": "pairs"}  # by command
 HOW = frozenset({"workers", "retry"})  # of this machine and this call: the same work, and the same report, without
-PLACES = frozenset({"inputs", "pairs", "renders", "metadata", "split_list", "store"})  # files and folders
+PLACES = frozenset({"inputs", "pairs", "renders", "metadata", "split_list", "consent", "store"})  # files and folders
 
 
 def announce(store: Store, run: str, plan: str, command: str, request: Where) -> None:
@@ -39,19 +39,24 @@ def command_of(command: str, request: Where) -> list[str]:
     """
     first, others = POSITIONAL.get(command, ""), list(_options(request))
     words = ["reenactory", command, *(value for name, value in others if name == first)]
-    words += [word for name, value in others if name != first for word in (f"--{name.replace('_', '-')}", value)]
+    words += [
+        word for name, value in others if name != first for word in (f"--{name.replace('_', '-')}", value) if word
+    ]
     files = overrides(catalogue())
     return words + [word for name, path in files.items() for word in ("--weights", f"{name}={path}")]
 
 
 def _options(request: Where) -> Iterator[tuple[str, str]]:
-    """Fields that are no defaults, a pair of name and text for each value."""
+    """Fields that are no defaults, a pair of name and text for each value; of a switch its name alone."""
     for name, field in type(request).model_fields.items():
         value = getattr(request, name)
         if name in HOW:
             continue
         if isinstance(value, BaseModel):
             yield from (("set", knob) for knob in _knobs(request))
+        elif isinstance(value, bool):
+            if value != field.default:
+                yield (name if value else f"no_{name}"), ""
         elif field.is_required() or value != field.default:
             texts = [str(each) for each in (value if isinstance(value, list) else [value])]
             yield from ((name, _absolute(text) if name in PLACES else text) for text in texts)

@@ -19,7 +19,8 @@ CALLS = (
     "--set track.faces=all --set face3d.extractor=open --set track.end_at_shots=false --split-list list.txt "
     "--retry NO_FACE --retry TOO_SMALL --workers 0 --weights yunet=/elsewhere/yunet.onnx",
     "preprocess 'a clip.mp4' --store out/store --dataset d --metadata vox.csv --preset fomm-exact",
-    "render pairs.parquet --renderer warp --store s3://bucket/store --run r --dataset d --device cuda",
+    "render pairs.parquet --renderer warp --store s3://bucket/store --run r --dataset d --device cuda --no-label "
+    "--consent consent.csv --require-consent",
     "evaluate --store out/store --run r --renders theirs --name them --panel 2/4 --first-frame missing "
     "--pairs pairs.csv --dataset d --set score.lpips_vgg=true",
     "evaluate --store out/store --run r",
