@@ -16,7 +16,7 @@ from reenactory.models.face_fit.point_model import UNITS
 from reenactory.models.face_fit.points_fit import State
 from reenactory.models.face_model.camera import Camera, project
 from reenactory.models.face_model.conventions import CAMERA_DISTANCE
-from reenactory.models.face_model.model import TEXTURE_COUNT, FaceModel, vertex_normals
+from reenactory.models.face_model.model import TEXTURE_COUNT, FaceModel
 from reenactory.models.face_model.shading import BANDS, harmonics, light_of
 
 _VERTICES = 250
@@ -61,7 +61,7 @@ class SkinModel:
     def of_person(self, identity: Tensor) -> "SkinModel":
         """With normals of a neutral face (80,): expression turns skin by too little to be worth them per frame."""
         neutral = self.model.mean + torch.einsum("k,kvi->vi", identity, self.model.identity)
-        return replace(self, normals=vertex_normals(neutral[None], self.model.triangles)[0, self.rows])
+        return replace(self, normals=self.model.normals(neutral[None])[0, self.rows])
 
     def place(self, state: State) -> Tensor:
         """(T, n, 3) before the camera, Z the distance."""
