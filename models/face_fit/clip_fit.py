@@ -99,14 +99,13 @@ class ClipFitter:
         skin = self._skin.of_person(state.identity)
         camera_of = torch.from_numpy(crop[rows])
         chosen = spread_by_yaw(state.rotation.numpy(), self._settings.identity_frames)
-        few = sample(frames[rows[chosen.numpy()]], skin, state.only(chosen), picture_camera(camera_of[chosen], size))
+        few = sample(frames, rows[chosen.numpy()], skin, state.only(chosen), picture_camera(camera_of[chosen], size))
         texture = fit_texture(few, skin)
         albedo = skin.albedo + torch.einsum("k,knc->nc", texture, skin.texture)
         for batch in _batches(len(rows)):
-            samples = sample(
-                frames[rows[batch.numpy()]], skin, state.only(batch), picture_camera(camera_of[batch], size)
-            )
-            out.gamma[rows[batch.numpy()]] = fit_light(samples, albedo).numpy()
+            places = rows[batch.numpy()]
+            samples = sample(frames, places, skin, state.only(batch), picture_camera(camera_of[batch], size))
+            out.gamma[places] = fit_light(samples, albedo).numpy()
         out.id[rows], out.tex[rows] = state.identity.numpy(), texture.numpy()
         out.exp[rows] = _whole_expression(state)
         out.angles[rows] = angles_from_rotation(state.rotation.numpy())

@@ -74,7 +74,7 @@ def fit_frames(model: PointModel, seen: Observed, start: State, settings: FitSet
     state = start
     thinned = model.units[:, :: settings.hessian_stride]
     for step in range(settings.frame_steps):
-        pulls = _pulls(model, seen, state, settings, robust=step >= settings.hessian_steps)
+        pulls = _pulls(model, seen, state, settings, robust=step >= settings.plain_steps)
         downhill = _downhill(model.units, pulls, state)
         if step % settings.hessian_steps == 0:
             hessian = _hessian(thinned, pulls, state, settings.hessian_stride)
@@ -92,7 +92,7 @@ def fit_identity(model: PointModel, seen: Observed, start: State, settings: FitS
     state = start
     modes = torch.cat([model.units, model.identity])
     for step in range(settings.identity_steps):
-        pulls = _pulls(model, seen, state, settings, robust=step >= settings.hessian_steps)
+        pulls = _pulls(model, seen, state, settings, robust=step >= settings.plain_steps)
         if step % settings.hessian_steps == 0:
             curvature = _hessian(modes, pulls, state, 1).double()  # of fewer points it would miss what small modes do
         whole = _Step(curvature.clone(), _downhill(modes, pulls, state).double())
@@ -138,7 +138,7 @@ def _moved(state: State, step: Tensor) -> State:
 
 
 def _pulls(model: PointModel, seen: Observed, state: State, settings: FitSettings, *, robust: bool) -> _Pulls:
-    # The first steps are plain least squares: from a start that is off as a whole, nothing is an outlier.
+    # The first step is plain least squares: from a start that is off as a whole, nothing is an outlier.
     turned = model.shape(state.identity, state.units) @ state.rotation.transpose(1, 2)  # (T, N, 3)
     x, y, z = (turned + state.translation[:, None]).unbind(dim=-1)
     depth = CAMERA_DISTANCE - z
