@@ -67,20 +67,31 @@ class ClipFitter:
         out = ClipFit(*(np.full((count, width), np.nan, np.float32) for width in (80, 64, 80, 3, 27, 3, 3)))
         if len(usable):
             seen = observed(points[usable], scores[usable], alignment.only(usable), size)
-            state = self._pose(seen, self._start(seen, rotation[usable], start[usable]))
-            good = (misfit(self._points, seen, state) < self._settings.worst).nonzero()[:, 0]
-            if len(good):
-                self._fill(out, frames, usable[good.numpy()], state.only(good), crop)
+            faces, state = self._faces(seen, self._start(seen, rotation[usable], start[usable]))
+            if len(faces):
+                self._fill(out, frames, usable[faces.numpy()], state, crop)
         return out
 
     def _start(self, seen: Observed, rotation: Rows, trans: Rows) -> State:
-        """The landmarker's pose and scores, and the clip's identity."""
+        """The landmarker's pose and scores, and the clip's identity, from frames that show a face."""
         guess = State(
             torch.from_numpy(rotation), torch.from_numpy(trans), seen.scores.clone(), torch.zeros(IDENTITY_COUNT)
         )
         chosen = spread_by_yaw(rotation, self._settings.identity_frames)
+        if len(self._faces(seen.only(chosen), guess.only(chosen))[0]) < len(chosen):
+            # Landmarks that are no face have extreme angles, so they are chosen first. Now every frame is looked at.
+            faces, _ = self._faces(seen, guess)
+            chosen = faces[spread_by_yaw(rotation[faces.numpy()], self._settings.identity_frames)]
+        if not len(chosen):
+            return guess
         found = fit_identity(self._points, seen.only(chosen), guess.only(chosen), self._settings)
         return replace(guess, identity=found.identity)
+
+    def _faces(self, seen: Observed, start: State) -> tuple[torch.Tensor, State]:
+        """Frames whose landmarks are a face that the model can make with the identity of `start`, and their fit."""
+        found = self._pose(seen, start)
+        faces = (misfit(self._points, seen, found) < self._settings.worst).nonzero()[:, 0]
+        return faces, found.only(faces)
 
     def _pose(self, seen: Observed, start: State) -> State:
         parts = [

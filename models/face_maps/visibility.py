@@ -72,11 +72,11 @@ def view_source(
     seen = torch.zeros((len(uvz), len(triangles) + 1), dtype=torch.bool, device=uvz.device)
     depths = []
     # One by one: a picture 5 times as fine takes 40 MB.
-    for index, single in enumerate(uvz.split(1)):
-        scale = settings.source_raster_scale or (_LEAST_SCALE if rule == "depth" else fine_enough(single[0], triangles))
+    for index, single in enumerate(uvz):
+        scale = settings.source_raster_scale or (_LEAST_SCALE if rule == "depth" else fine_enough(single, triangles))
         finer = single * single.new_tensor([scale, scale, 1])
         fine_size = (size[0] * scale, size[1] * scale)
-        picture = rasterize(finer, triangles, fine_size, perspective_correct=perspective_correct)
+        picture = rasterize(finer[None], triangles, fine_size, perspective_correct=perspective_correct)
         seen[index, picture.triangle.flatten()] = True  # -1, beside the mesh, is the last column
         if rule == "depth":
             depths.append(picture.depth)
