@@ -78,13 +78,14 @@ class ClipFitter:
             torch.from_numpy(rotation), torch.from_numpy(trans), seen.scores.clone(), torch.zeros(IDENTITY_COUNT)
         )
         chosen = spread_by_yaw(rotation, self._settings.identity_frames)
-        if len(self._faces(seen.only(chosen), guess.only(chosen))[0]) < len(chosen):
+        faces, found = self._faces(seen.only(chosen), guess.only(chosen))
+        if len(faces) < len(chosen):
             # Landmarks that are no face have extreme angles, so they are chosen first. Now every frame is looked at.
-            faces, _ = self._faces(seen, guess)
-            chosen = faces[spread_by_yaw(rotation[faces.numpy()], self._settings.identity_frames)]
-        if not len(chosen):
-            return guess
-        found = fit_identity(self._points, seen.only(chosen), guess.only(chosen), self._settings)
+            faces, found = self._faces(seen, guess)
+            kept = spread_by_yaw(rotation[faces.numpy()], self._settings.identity_frames)
+            chosen, found = faces[kept], found.only(kept)
+        if len(chosen):
+            found = fit_identity(self._points, seen.only(chosen), found, self._settings)
         return replace(guess, identity=found.identity)
 
     def _faces(self, seen: Observed, start: State) -> tuple[torch.Tensor, State]:

@@ -5,10 +5,10 @@ triangles are smaller than pixels, so many visible ones win none. The remedy is 
 (`source_raster_scale`). Though its symbol is called occlusion, 1 means visible.
 
 How often each errs is printed by `benchmarks/rasterizer.py --occlusion`. What counts is how many pixels of the finer
-picture a triangle has: at 60 degrees between the pictures, 17 or 18 of them call 1.7 to 1.8 % of the face's pixels
-hidden that are seen, 9 of them 3.3 %, all seen edge-on by the source. So the default is 5 where a face of 35,000
+picture a triangle has: at 60 degrees between the pictures, 17 or 18 of them call 1.6 to 1.8 % of the face's pixels
+hidden that are seen, 9 of them 3.0 to 3.3 %, all seen edge-on by the source. So the default is 5 where a face of 35,000
 triangles fills a picture of 256x256, 7 for 71,000 triangles, and more for a smaller face. The paper's own rule errs by
-32 %, `one_ring` at 5 by 0.2 % with either mesh.
+32 and 54 %, `one_ring` at 5 by 0.2 % with either mesh.
 """
 
 from typing import NamedTuple
