@@ -22,7 +22,7 @@ from reenactory.models.rasterizer.fragments import Fragments, interpolate
 from reenactory.models.rasterizer.rasterize import rasterize
 
 _LEAST_SCALE = 5  # scales are odd, so that the finer picture contains the pixel centres of the plain one
-_MOST_SCALE = 15  # a picture of 256x256 then takes 350 MB; a face that needs more is 100 pixels wide
+_MOST_SCALE = 15  # a picture of 256x256 then takes 350 MB; a face that needs more is less than 80 pixels wide
 _TRIANGLE_PX = 16
 
 # A point may lie this much behind what the source shows there, in parts of the mesh's depth, and still be seen: the
