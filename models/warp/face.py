@@ -17,6 +17,8 @@ _MOUTH = ("mouth_cavity", "upper_teeth", "lower_teeth", "tongue")
 _EYES = ("right_eye", "left_eye")
 # How stiffly the skin holds on to a landmark, and how soon it forgets it, in weights of an edge of the mesh.
 _HOLD, _FORGET = 10.0, 0.005
+_MOUTH_RIM = 0.24  # Z of the mean face's inner lips
+_SINKING, _DEEPEST = 4.0, 2.0  # by so much more than what lies behind it, and model units at most
 _IRISES = (slice(468, 473), slice(473, 478))
 
 
@@ -35,6 +37,7 @@ class WarpFace:
         albedo: (V, 3) RGB in [0, 1].
         edges: (E, 2) int64, every edge once.
         normals: (N, 3) of the mean face.
+        sunk: (V,) model units by which the inside of the mouth is drawn farther away than it is.
     """
 
     mean: Tensor
@@ -49,6 +52,7 @@ class WarpFace:
     albedo: Tensor
     edges: Tensor
     normals: Tensor
+    sunk: Tensor
 
     @property
     def drawn(self) -> int:
@@ -65,6 +69,7 @@ class WarpFace:
         if model.mean_texture is None:
             raise ValueError(f"the face model {model.name} has no colours")
         masks = [torch.stack([model.masks[name] for name in names]).any(dim=0) for names in (_SKIN, _MOUTH, _EYES)]
+        masks[0] = _grown(masks[0], model.triangles) & (masks[0] | model.masks["head"])
         kept = torch.stack(masks).any(dim=0)
         row = kept.cumsum(dim=0) - 1
         triangles = row[model.triangles[kept[model.triangles].all(dim=1)]]
@@ -76,9 +81,11 @@ class WarpFace:
         mirror, albedo = _mirror(model.mean[kept]), model.mean_texture[kept]
         outward = model.normals(model.mean[None])
         normals = torch.cat([outward[:, kept], normalize(model.points_478(outward), dim=-1)], dim=1)[0]
+        # It must be seen through the lips alone, not beside a cheek whose back is not drawn. Its rim stays at the lips.
+        sunk = (_SINKING * (_MOUTH_RIM - model.mean[kept, 2])).clamp(0, _DEEPEST) * mouth
         return cls(
             *(mean[0], identity, expression, triangles, spread),
-            *(skin & ~mouth, mouth, eyes, mirror, albedo, edges, normals),
+            *(skin & ~mouth, mouth, eyes, mirror, albedo, edges, normals, sunk),
         )
 
     def to(self, device: torch.device | str) -> "WarpFace":
@@ -98,6 +105,13 @@ def laplacian(edges: Tensor, count: int) -> csr_array:
     ones = np.ones(2 * len(first))
     adjacency = csr_array((ones, (np.r_[first, second], np.r_[second, first])), shape=(count, count))
     return csr_array(diags_array(adjacency.sum(axis=1)) - adjacency)
+
+
+def _grown(mask: Tensor, triangles: Tensor) -> Tensor:
+    """(V,) with the neighbours: the face must reach beyond its oval, from where on rings surround it."""
+    wider = mask.clone()
+    wider[triangles[mask[triangles].any(dim=1)].flatten()] = True
+    return wider
 
 
 def _edges(triangles: Tensor) -> Tensor:

@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from reenactory.models.face_mesh.topology import SCORE_COUNT
+from reenactory.models.face_model.open_shape import EXPRESSION_UNITS
 from reenactory.models.warp.coefficients import Coefficients, fit_error
 from reenactory.models.warp.face import WarpFace
 from reenactory.models.warp.head import Head
@@ -15,9 +17,12 @@ _SCORE_WEIGHT, _ANGLE_WEIGHT = 0.3, 0.7
 # Root mean square beside the mean: one blink or smile among 52 scores drowns in a mean, but it is what shows when it is
 # taken for the source's resting face.
 _PEAK_WEIGHT = 0.3
-# Frames count by exp(-cost / softness). Where the best is the source itself it alone counts; where the best is none too
-# good it is worth little more than the next ones.
-_SOFTNESS, _SOFTEST = 0.25, 0.002
+# A head at another place, in model units, or of another size, is less like it: of frames of one clip those right beside
+# the source are taken, and its person is put where the camera has it.
+_PLACE_WEIGHT = 0.1
+# Frames count by exp(-cost / softness), softer where even the best is unlike: then the next ones are hardly worse.
+_SOFTNESS, _SOFTEST = 0.1, 0.001
+_ABSOLUTE = ("jawOpen", "mouthClose", "eyeBlink", "eyeLook")
 
 
 class Person(NamedTuple):
@@ -58,16 +63,18 @@ def likeness(source: Coefficients, driving: Coefficients) -> Tensor:
         (T,) weights, sum 1.
     """
     difference = (driving.expression - source.expression)[:, :SCORE_COUNT]
-    between = source.head().rotation.transpose(1, 2) @ driving.head().rotation
+    here, there = source.head(), driving.head()
+    between = here.rotation.transpose(1, 2) @ there.rotation
     angle = torch.arccos(((between.diagonal(dim1=1, dim2=2).sum(dim=1) - 1) / 2).clamp(-1, 1))
     cost = _SCORE_WEIGHT * difference.abs().mean(dim=1) + _PEAK_WEIGHT * difference.square().mean(dim=1).sqrt()
-    cost = cost + _ANGLE_WEIGHT * angle / 3
+    apart = (there.place - here.place).norm(dim=1) / here.scale + (there.scale / here.scale).log().abs()
+    cost = cost + _ANGLE_WEIGHT * angle / 3 + _PLACE_WEIGHT * apart
     softness = _SOFTNESS * cost.min() + _SOFTEST
     return torch.softmax(-cost / softness, dim=0)
 
 
 def retarget(face: WarpFace, source: Person, driving: Coefficients) -> Target:
-    """The driver's pose and expression on the source's identity; place and size relative to the driver's like frames.
+    """The driver's movement on the source's identity: rotation as it is, the rest relative to the driver's like frames.
 
     Args:
         face: the model of both.
@@ -81,8 +88,20 @@ def retarget(face: WarpFace, source: Person, driving: Coefficients) -> Target:
     error = fit_error(face, driving)
     # What the fit leaves over is the person's own where it is the same in all frames: that stays with the driver.
     error = source.error + error - torch.einsum("t,tnc->nc", weight, error)
-    shape = face.shape(source.motion.identity, driving.expression) + face.spread @ error
+    expression = _expression(source.motion.expression, driving.expression, weight)
+    shape = face.shape(source.motion.identity, expression) + face.spread @ error
     return Target(shape, _relative(source.motion.head(), driving.head(), weight))
+
+
+def _expression(source: Tensor, driving: Tensor, weight: Tensor) -> Tensor:
+    """(T, 64): what the driver's face does besides what it does in like frames, on top of what the source's does.
+
+    The jaw, the lids and the gaze are the driver's own: a mouth that is open in the source must be able to close.
+    """
+    relative = driving + source - weight @ driving
+    absolute = driving.new_tensor([name.startswith(_ABSOLUTE) for name in EXPRESSION_UNITS])
+    absolute = pad(absolute, (0, driving.shape[1] - len(absolute)))
+    return torch.where(absolute > 0, driving, relative).clamp(0, 1)
 
 
 def _relative(source: Head, driving: Head, weight: Tensor) -> Head:

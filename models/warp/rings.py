@@ -4,6 +4,7 @@ All rings lie on rays from the middle of the face through the 36 points of its o
 itself, then `RINGS` rings from just outside of it to far beyond the border of the picture.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -96,7 +97,7 @@ def move_rings(rings: Rings, source: Tensor, points: Tensor, head: Head, camera:
 def ring_triangles(first: int) -> Tensor:
     """(G, 3) int64 rows, the skirt's being `first` and the following."""
     rows = np.arange(RAYS * (RINGS + 2)).reshape(-1, RAYS) + first
-    return torch.from_numpy(np.concatenate([_band(a, b) for a, b in zip(rows[:-1], rows[1:], strict=True)]))
+    return torch.from_numpy(np.concatenate([_band(a, b) for a, b in pairwise(rows)]))
 
 
 def _band(inner: NDArray[np.int64], outer: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -142,7 +143,7 @@ def _hair_edge(middle: Tensor, ray: Tensor, alpha: Tensor) -> Tensor:
 
 
 def _per_axis(middle: Tensor, ray: Tensor, height: int, width: int) -> Tensor:
-    """(36, 2) where rays meet the frame around the picture, its sides and its top or bottom, in multiples of the ray."""
+    """(36, 2) where rays meet the sides, and the top or bottom, of the frame around the picture; in rays."""
     size = middle.new_tensor([width, height])
     far = torch.where(ray > 0, (1 + _BORDER) * size, -_BORDER * size)
     return ((far - middle) / torch.where(ray.abs() < 1e-3, 1e-3, ray)).abs()

@@ -13,7 +13,7 @@ from reenactory.models.warp.background import inpaint_background, premultiplied_
 from reenactory.models.warp.coefficients import Coefficients, fit_error
 from reenactory.models.warp.face import WarpFace
 from reenactory.models.warp.flow import view
-from reenactory.models.warp.head import project
+from reenactory.models.warp.head import Head, project
 from reenactory.models.warp.retarget import Person, Target, retarget
 from reenactory.models.warp.rings import Rings, build_rings, move_rings, ring_triangles
 from reenactory.models.warp.surface import depth_picture, fill_colours, shown
@@ -22,6 +22,7 @@ _FRAMES_AT_ONCE = 8
 # Source skin is stretched up to here, as the ratio of how much a point faces the camera in source and target: from
 # less than the first on it is filled, from the second on it is the picture's.
 _STRETCH = (0.2, 0.5)
+_LIP_SHADOW, _DARKEST = 0.022, 0.45  # how far lips shade what is behind them, in picture sides, and how much
 _KNOWN_FACING = (0.15, 0.4)  # cosine to the camera from which a vertex's colour in the picture is believed
 
 
@@ -57,9 +58,7 @@ class WarpState(NamedTuple):
     fill: Tensor
 
 
-def prepare(
-    face: WarpFace, frame: NDArray[np.uint8], alpha: NDArray[np.uint8], source: Coefficients
-) -> WarpState:
+def prepare(face: WarpFace, frame: NDArray[np.uint8], alpha: NDArray[np.uint8], source: Coefficients) -> WarpState:
     """Cuts the person out of the source, fills the background and builds the mesh.
 
     Args:
@@ -81,9 +80,7 @@ def prepare(
     head, camera = source.head(), source.camera()
     points = shape[0, face.drawn :]
     rings = build_rings(points, head, camera, matte)
-    uvz = torch.cat(
-        [project(shape[:, : face.drawn], head, camera), move_rings(rings, points, points[None], head, camera)], dim=1
-    )
+    uvz = _seen(face, shape, head, camera, rings, points)
     depths = depth_picture(uvz[:, : face.drawn], face.triangles, size)
     facing = face.normals[: face.drawn] @ head.rotation[0, 2]
     fill = _fill(face, picture, matte, uvz[0, : face.drawn], depths, facing)
@@ -106,7 +103,9 @@ def animate(state: WarpState, driving: Coefficients) -> Tensor:
         (T, 3, H, W) float32 in [0, 1], RGB.
     """
     target = retarget(state.face, state.person, driving)
-    parts = [_render(state, target.only(slice(i, i + _FRAMES_AT_ONCE))) for i in range(0, len(target.shape), _FRAMES_AT_ONCE)]
+    parts = [
+        _render(state, target.only(slice(i, i + _FRAMES_AT_ONCE))) for i in range(0, len(target.shape), _FRAMES_AT_ONCE)
+    ]
     return torch.cat(parts)
 
 
@@ -114,14 +113,7 @@ def _render(state: WarpState, target: Target) -> Tensor:
     """(T, 3, H, W) of a few frames."""
     face, count = state.face, state.face.drawn
     size = (state.background.shape[1], state.background.shape[2])
-    points = target.shape[:, count:]
-    uvz = torch.cat(
-        [
-            project(target.shape[:, :count], target.head, state.camera),
-            move_rings(state.rings, state.shape[count:], points, target.head, state.camera),
-        ],
-        dim=1,
-    )
+    uvz = _seen(face, target.shape, target.head, state.camera, state.rings, state.shape[count:])
     seen = view(uvz, state.uvz[:, :2], _attributes(state, target, uvz), state.triangles, size)
     depth, own, inside, eye, fill = seen.values.split([1, 1, 1, 1, 3], dim=-1)
     rows, columns = (torch.arange(side, device=uvz.device) + 0.5 for side in size)
@@ -129,13 +121,21 @@ def _render(state: WarpState, target: Target) -> Tensor:
     place = torch.cat([seen.backward + here, depth], dim=-1)
     is_face = (seen.triangle >= 0) & (seen.triangle < len(face.triangles))
     visible = shown(place, state.depths, size)
-    hollow = ((inside + eye)[..., 0] > 0.5)[:, None]
-    visible = torch.where(hollow, visible[:, 1:], own[..., 0][:, None].clamp(0, 1) * visible[:, :1])
+    inside, eye, own = (values[..., 0][:, None] for values in (inside, eye, own))
+    visible = torch.where(eye > 0.5, visible[:, 1:], torch.where(inside > 0.5, 1, own) * visible[:, :1])
     visible = torch.where(is_face[:, None], visible, 1)
     layer = sample(state.foreground, place[..., :2])
-    other = torch.cat([fill, torch.ones_like(depth)], dim=-1).permute(0, 3, 1, 2)
+    fill = fill.permute(0, 3, 1, 2) * _mouth_shade(inside)
+    other = torch.cat([fill, torch.ones_like(inside)], dim=1)
     layer = _soften_edges(visible * layer + (1 - visible) * other, seen.edge)
     return (layer[:, :3] + (1 - layer[:, 3:]) * state.background).clamp(0, 1)
+
+
+def _seen(face: WarpFace, shape: Tensor, head: Head, camera: Camera, rings: Rings, source: Tensor) -> Tensor:
+    """(T, M, 3) column, row, distance of the face (T, N, 3) and of what surrounds it; `source`: its first (478, 3)."""
+    front = project(shape[:, : face.drawn], head, camera)
+    front[..., 2] += face.sunk
+    return torch.cat([front, move_rings(rings, source, shape[:, face.drawn :], head, camera)], dim=1)
 
 
 def _attributes(state: WarpState, target: Target, uvz: Tensor) -> Tensor:
@@ -148,6 +148,14 @@ def _attributes(state: WarpState, target: Target, uvz: Tensor) -> Tensor:
     still = torch.cat([face.mouth[:, None].float(), face.eyes[:, None].float(), state.fill], dim=1)
     parts = [state.uvz[:count, 2:].expand(len(uvz), -1, -1), own, still.expand(len(uvz), -1, -1)]
     return F.pad(torch.cat(parts, dim=-1), (0, 0, 0, uvz.shape[1] - count))
+
+
+def _mouth_shade(inside: Tensor) -> Tensor:
+    """(T, 1, H, W) factors: little light falls through parted lips, and none behind them. 1 outside of the mouth."""
+    radius = max(1, round(_LIP_SHADOW * min(inside.shape[2:])))
+    mouth = (inside > 0.5).float()
+    light = F.avg_pool2d(mouth, 2 * radius + 1, 1, radius)
+    return 1 - mouth * (1 - _DARKEST) * (1 - light)
 
 
 def _fill(face: WarpFace, picture: Tensor, matte: Tensor, uvz: Tensor, depths: Tensor, facing: Tensor) -> Tensor:
