@@ -100,5 +100,5 @@ def face_of(mesh: NDArray[np.float32] | None, table: pa.Table | None, size: tupl
     if mesh is None or table is None:
         return None
     landmarks = column(table, "landmarks").reshape(-1, 68, 2)
-    parts = (column(table, name) for name in ("id", "exp", "angles", "trans", "crop"))
-    return Face(size, mesh, *parts, landmarks)
+    identity, exp, angles, trans, crop = (column(table, name) for name in ("id", "exp", "angles", "trans", "crop"))
+    return Face(size, mesh, identity, exp, angles, trans, crop, landmarks)

@@ -68,10 +68,11 @@ class WarpRenderer:
         if np.isfinite(face.mesh).all(axis=(1, 2)).any() and not np.isfinite(face.id).any():
             face = self._fitted(face)
         known = np.isfinite(face.id).all(axis=1)
-        identity = face.id[known.argmax()]  # the same in all frames that have one
-        rows = (identity, face.exp, face.angles, face.trans, face.crop, face.mesh)
-        tensors = (torch.from_numpy(np.array(values, np.float32)).to(self._device) for values in rows)
-        return Coefficients(*tensors, face.size)
+        # Identity is the same in all frames that have one.
+        rows = (face.id[known.argmax()], face.exp, face.angles, face.trans, face.crop, face.mesh)
+        tensors = [torch.from_numpy(np.array(values, np.float32)).to(self._device) for values in rows]
+        identity, expression, angles, trans, crop, points = tensors
+        return Coefficients(identity, expression, angles, trans, crop, points, face.size)
 
     def _fitted(self, face: Face) -> Face:
         """The open model's coefficients, of the landmarker's points and scores."""

@@ -44,7 +44,8 @@ class Coefficients(NamedTuple):
     def only(self, frames: Tensor) -> "Coefficients":
         """Some frames."""
         parts = (self.expression, self.angles, self.translation, self.crop, self.points)
-        return Coefficients(self.identity, *(values[frames] for values in parts), self.size)
+        expression, angles, translation, crop, points = (values[frames] for values in parts)
+        return Coefficients(self.identity, expression, angles, translation, crop, points, self.size)
 
     def camera(self) -> Camera:
         """Of each frame: the alignment moves from frame to frame, and the camera with it."""
@@ -75,4 +76,5 @@ def fit_error(face: WarpFace, motion: Coefficients) -> Tensor:
 def _facing(face: WarpFace, rotation: Tensor) -> Tensor:
     """(T, 478) in [0, 1]."""
     low, high = _AVERTED
-    return (((rotation[:, 2] @ face.normals[face.drawn :].T) - low) / (high - low)).clamp(0, 1)
+    facing: Tensor = rotation[:, 2] @ face.normals[face.drawn :].T
+    return ((facing - low) / (high - low)).clamp(0, 1)

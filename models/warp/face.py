@@ -116,7 +116,8 @@ def _grown(mask: Tensor, triangles: Tensor) -> Tensor:
 
 def _edges(triangles: Tensor) -> Tensor:
     pairs = torch.cat([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    return pairs.sort(dim=1).values.unique(dim=0)
+    edges: Tensor = torch.unique(pairs.sort(dim=1).values, dim=0)  # type: ignore[no-untyped-call]
+    return edges
 
 
 def _spread(model: FaceModel, kept: Tensor, row: Tensor, edges: Tensor, eyes: Tensor) -> Tensor:

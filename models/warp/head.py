@@ -44,6 +44,42 @@ def find_head(angles: Tensor, translation: Tensor, camera: Camera) -> Head:
     return Head(rotation, place, scale.mean(dim=1))
 
 
+def steadied(shape: Tensor, head: Head, camera: Camera, like: Tensor, rigid: list[int]) -> tuple[Tensor, Head]:
+    """The same picture, with as much of the movement as possible in the head's pose, and as little in its shape.
+
+    A fit gives some of a turn to the expression and back, differently in every frame. The face is where it is; but hair
+    follows the pose.
+
+    Args:
+        shape: (T, N, 3) in model units.
+        head: of T frames.
+        camera: for all.
+        like: (N, 3) what the shape is to be like in its rigid points.
+        rigid: rows of these.
+
+    Returns:
+        A shape and a head that `project` puts where it puts the given ones.
+    """
+    own, wanted = shape[:, rigid], like[rigid]
+    own_middle, middle = own.mean(dim=1, keepdim=True), wanted.mean(dim=0)
+    own, wanted = own - own_middle, wanted - middle
+    left, values, right = torch.linalg.svd(own.transpose(1, 2) @ wanted)
+    mirror = torch.ones_like(values)
+    mirror[:, 2] = torch.linalg.det(left @ right).sign()
+    turn = left @ (mirror[:, :, None] * right)  # own @ turn ~ wanted
+    scale = ((values * mirror).sum(dim=1) / own.square().sum(dim=(1, 2)))[:, None, None]
+    back, rotation = shape.new_tensor(PIVOT), head.rotation @ turn
+    # A world that is larger by as much as it is farther away looks the same.
+    pivot = (back - middle).expand(1, 1, -1) @ rotation.transpose(1, 2) + scale * (
+        (own_middle - back) @ head.rotation.transpose(1, 2) + _pivot(head, camera)[:, None]
+    )
+    seen = camera.focal / -pivot[:, 0, 2:]  # (T, 2)
+    place = camera.centre + seen * pivot[:, 0, :2] * shape.new_tensor([1, -1])
+    return scale * (shape - own_middle) @ turn + middle, Head(
+        rotation, place, camera.focal.mean(dim=1) / -pivot[:, 0, 2]
+    )
+
+
 def project(shape: Tensor, head: Head, camera: Camera) -> Tensor:
     """What the camera sees.
 

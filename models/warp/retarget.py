@@ -10,7 +10,7 @@ from reenactory.models.face_mesh.topology import SCORE_COUNT
 from reenactory.models.face_model.open_shape import EXPRESSION_UNITS
 from reenactory.models.warp.coefficients import Coefficients, fit_error
 from reenactory.models.warp.face import WarpFace
-from reenactory.models.warp.head import Head
+from reenactory.models.warp.head import Head, steadied
 
 # Weights of the difference of scores and angles when the reference is chosen (PIRenderer's crop normalisation).
 _SCORE_WEIGHT, _ANGLE_WEIGHT = 0.3, 0.7
@@ -23,6 +23,11 @@ _PLACE_WEIGHT = 0.1
 # Frames count by exp(-cost / softness), softer where even the best is unlike: then the next ones are hardly worse.
 _SOFTNESS, _SOFTEST = 0.1, 0.001
 _ABSOLUTE = ("jawOpen", "mouthClose", "eyeBlink", "eyeLook")
+
+
+# Points that hardly move with expression: forehead, temples, nose bridge, inner and outer eye corners.
+_RIGID = [10, 338, 297, 332, 284, 251, 389, 356, 454, 234, 127, 162, 21, 54, 103, 67, 109, 151, 168, 6, 197, 195]
+_RIGID += [5, 4, 33, 133, 362, 263]
 
 
 class Person(NamedTuple):
@@ -67,7 +72,9 @@ def likeness(source: Coefficients, driving: Coefficients) -> Tensor:
     between = here.rotation.transpose(1, 2) @ there.rotation
     angle = torch.arccos(((between.diagonal(dim1=1, dim2=2).sum(dim=1) - 1) / 2).clamp(-1, 1))
     cost = _SCORE_WEIGHT * difference.abs().mean(dim=1) + _PEAK_WEIGHT * difference.square().mean(dim=1).sqrt()
-    apart = (there.place - here.place).norm(dim=1) / here.scale + (there.scale / here.scale).log().abs()
+    larger = driving.size[0] / source.size[0]
+    apart = (there.place / larger - here.place).norm(dim=1) / here.scale
+    apart = apart + (there.scale / (larger * here.scale)).log().abs()
     cost = cost + _ANGLE_WEIGHT * angle / 3 + _PLACE_WEIGHT * apart
     softness = _SOFTNESS * cost.min() + _SOFTEST
     return torch.softmax(-cost / softness, dim=0)
@@ -90,7 +97,10 @@ def retarget(face: WarpFace, source: Person, driving: Coefficients) -> Target:
     error = source.error + error - torch.einsum("t,tnc->nc", weight, error)
     expression = _expression(source.motion.expression, driving.expression, weight)
     shape = face.shape(source.motion.identity, expression) + face.spread @ error
-    return Target(shape, _relative(source.motion.head(), driving.head(), weight))
+    head, camera = source.motion.head(), source.motion.camera()
+    still = face.shape(source.motion.identity, source.motion.expression)[0] + face.spread @ source.error
+    rigid = [face.drawn + point for point in _RIGID]
+    return Target(*steadied(shape, _relative(head, driving.head(), weight), camera, still, rigid))
 
 
 def _expression(source: Tensor, driving: Tensor, weight: Tensor) -> Tensor:

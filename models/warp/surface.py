@@ -15,7 +15,7 @@ FINER = 2
 _TOLERANCE, _SOFT = 0.03, 0.04  # model units behind what the source shows, where a point begins to hide and is hidden
 _EYE_RING = 24  # vertices to a ring of an eyeball: a pole, rings, a closing vertex
 _HOLD = 20.0  # a colour that was seen, in weights of an edge of the mesh
-_DULL = 0.6  # how much of the skin's colour and brightness teeth take on: half of it is the person, half the light
+_DULL = 0.6  # teeth take on less of the skin's brightness than all: a part of it is the person, and not the light
 
 
 def depth_picture(uvz: Tensor, triangles: Tensor, size: tuple[int, int]) -> Tensor:
@@ -93,11 +93,11 @@ def _spread_colours(face: WarpFace, values: Tensor, weight: Tensor) -> Tensor:
 
 
 def _light(face: WarpFace, colours: Tensor, known: Tensor) -> Tensor:
-    """(3,) what the picture makes of the model's albedo, less of it than on the skin: teeth differ less than skin."""
+    """() how bright the picture makes the model's albedo. Its colour would be the skin's and not the lamp's."""
     sure = (known > 0.9) & face.skin
     if not bool(sure.any()):
-        return colours.new_ones(3)
-    ratio = colours[sure].median(dim=0).values / face.albedo[sure].median(dim=0).values
+        return colours.new_ones(())
+    ratio = colours[sure].mean() / face.albedo[sure].mean()
     return ratio.clamp(0.05, 2) ** _DULL
 
 

@@ -115,7 +115,7 @@ def _render(state: WarpState, target: Target) -> Tensor:
     size = (state.background.shape[1], state.background.shape[2])
     uvz = _seen(face, target.shape, target.head, state.camera, state.rings, state.shape[count:])
     seen = view(uvz, state.uvz[:, :2], _attributes(state, target, uvz), state.triangles, size)
-    depth, own, inside, eye, fill = seen.values.split([1, 1, 1, 1, 3], dim=-1)
+    depth, own, inside, eye, fill = torch.split(seen.values, [1, 1, 1, 1, 3], dim=-1)
     rows, columns = (torch.arange(side, device=uvz.device) + 0.5 for side in size)
     here = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)
     place = torch.cat([seen.backward + here, depth], dim=-1)

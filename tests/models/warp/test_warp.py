@@ -57,20 +57,21 @@ def test_frames_do_not_depend_on_how_many_are_rendered_at_once(
 ) -> None:
     together = animate(state, moving)
     monkeypatch.setattr(warp, "_FRAMES_AT_ONCE", 1)
-    assert torch.equal(animate(state, moving), together)
+    # Products of one matrix and of several round differently, and now and then a pixel changes its triangle.
+    assert (animate(state, moving) - together).abs().mean() < 1e-5
 
 
-def test_an_opening_mouth_shows_teeth(state: WarpState, warp_face: WarpFace) -> None:
-    shut = motion(warp_face, ANGLES[:1])
+def test_an_opening_mouth_shows_teeth(warp_face: WarpFace) -> None:
+    skin, alpha = np.full((SIDE, SIDE, 3), (220, 160, 140), np.uint8), np.full((SIDE, SIDE), 255, np.uint8)
     wide = motion(warp_face, ANGLES[:1] * 2, torch.cat([units(), units(jawOpen=0.8, mouthUpperUpLeft=0.5)]))
-    frame = animate(state, wide)[1]
-    lips = wide.points[1]
-    columns = slice(int(lips[13, 0]) - 1, int(lips[13, 0]) + 2)
-    inside = frame[:, int(lips[13, 1]) + 1 : int(lips[14, 1]), columns].mean(dim=(0, 2))  # from lip to lip
-    assert inside.max() > 2 * inside.min()  # bright teeth, and the dark behind them
-    grey = frame[:, int(lips[13, 1]) + 1 : int(lips[14, 1]), columns].mean(dim=2)[:, int(inside.argmax())]
-    assert grey.max() - grey.min() < 0.15
-    assert torch.isfinite(animate(state, shut)).all()
+    frame = animate(prepare(warp_face, skin, alpha, motion(warp_face, ANGLES[:1])), wide)[1]
+    upper, lower = wide.points[1, [13, 14], :2]
+    inside = frame[:, int(upper[1]) + 1 : int(lower[1]), int(upper[0])]  # (3, N) from lip to lip
+    light = inside.mean(dim=0)
+    assert light.max() > 1.5 * light.min()  # teeth, and the dark behind them
+    brightest, darkest = inside[:, int(light.argmax())], inside[:, int(light.argmin())]
+    assert brightest.max() < 1.2 * brightest.min()  # white, where the picture is the colour of skin
+    assert darkest.max() > 1.3 * darkest.min()  # red
 
 
 @pytest.mark.parametrize("yaw", [0.7, -0.7])
