@@ -76,5 +76,6 @@ def fit_error(face: WarpFace, motion: Coefficients) -> Tensor:
 def _facing(face: WarpFace, rotation: Tensor) -> Tensor:
     """(T, 478) in [0, 1]."""
     low, high = _AVERTED
-    facing: Tensor = rotation[:, 2] @ face.normals[face.drawn :].T
-    return ((facing - low) / (high - low)).clamp(0, 1)
+    cosine = rotation[:, 2] @ face.normals[face.drawn :].T
+    facing: Tensor = ((cosine - low) / (high - low)).clamp(0, 1)
+    return facing

@@ -116,7 +116,7 @@ def _grown(mask: Tensor, triangles: Tensor) -> Tensor:
 
 def _edges(triangles: Tensor) -> Tensor:
     pairs = torch.cat([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    edges: Tensor = torch.unique(pairs.sort(dim=1).values, dim=0)  # type: ignore[no-untyped-call]
+    edges: Tensor = torch.unique(pairs.sort(dim=1).values, dim=0)
     return edges
 
 

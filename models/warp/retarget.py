@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from reenactory.models.face_mesh.topology import SCORE_COUNT
 from reenactory.models.face_model.open_shape import EXPRESSION_UNITS
@@ -22,7 +21,8 @@ _PEAK_WEIGHT = 0.3
 _PLACE_WEIGHT = 0.1
 # Frames count by exp(-cost / softness), softer where even the best is unlike: then the next ones are hardly worse.
 _SOFTNESS, _SOFTEST = 0.1, 0.001
-_ABSOLUTE = ("jawOpen", "mouthClose", "eyeBlink", "eyeLook")
+_ABSOLUTE = ("jawOpen", "mouthClose", "eyeLook")
+_LIDS = ("eyeBlink",)
 
 
 # Points that hardly move with expression: forehead, temples, nose bridge, inner and outer eye corners.
@@ -106,12 +106,19 @@ def retarget(face: WarpFace, source: Person, driving: Coefficients) -> Target:
 def _expression(source: Tensor, driving: Tensor, weight: Tensor) -> Tensor:
     """(T, 64): what the driver's face does besides what it does in like frames, on top of what the source's does.
 
-    The jaw, the lids and the gaze are the driver's own: a mouth that is open in the source must be able to close.
+    Jaw and gaze are the driver's own: a mouth that is open in the source must be able to close. Lids close as far as
+    the driver's, but hardly open beyond the source's: behind them there is no more eye to show.
     """
     relative = driving + source - weight @ driving
-    absolute = driving.new_tensor([name.startswith(_ABSOLUTE) for name in EXPRESSION_UNITS])
-    absolute = pad(absolute, (0, driving.shape[1] - len(absolute)))
-    return torch.where(absolute > 0, driving, relative).clamp(0, 1)
+    expression = torch.where(_named(_ABSOLUTE, driving), driving, relative)
+    return torch.where(_named(_LIDS, driving), torch.maximum(driving, relative), expression).clamp(0, 1)
+
+
+def _named(starts: tuple[str, ...], expression: Tensor) -> Tensor:
+    """(64,) bool: the units whose names start so."""
+    chosen = torch.zeros(expression.shape[1], dtype=torch.bool, device=expression.device)
+    chosen[[i for i, name in enumerate(EXPRESSION_UNITS) if name.startswith(starts)]] = True
+    return chosen
 
 
 def _relative(source: Head, driving: Head, weight: Tensor) -> Head:

@@ -105,6 +105,20 @@ def test_a_mouth_that_is_open_in_the_source_closes_when_the_drivers_is_closed(wa
     assert (made[UPPER_LIP] - made[LOWER_LIP])[1].abs() < 0.05 * opened
 
 
+def test_lids_close_with_the_drivers_and_open_no_wider_than_the_sources(warp_face: WarpFace) -> None:
+    still, blink = (
+        motion(warp_face, ANGLES[:1]),
+        motion(warp_face, ANGLES[:1], units(eyeBlinkLeft=0.9, eyeBlinkRight=0.9)),
+    )
+
+    def opening(source: Coefficients, driving: Coefficients) -> float:
+        made = pixels(warp_face, moved(warp_face, source, driving), source)[0]
+        return float((made[145] - made[159])[1])
+
+    assert opening(still, blink) < 0.3 * opening(still, still)
+    assert opening(blink, still) == pytest.approx(opening(blink, blink), abs=0.1)
+
+
 def test_what_one_lip_does_is_no_business_of_the_other(warp_face: WarpFace) -> None:
     reach = warp_face.spread[: warp_face.drawn]
     near = torch.cdist(warp_face.mean[: warp_face.drawn], warp_face.mean[warp_face.drawn :]).argmin(dim=0)
