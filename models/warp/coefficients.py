@@ -69,8 +69,9 @@ def fit_error(face: WarpFace, motion: Coefficients) -> Tensor:
     shape = face.shape(motion.identity, motion.expression)[:, face.drawn :]  # (T, 478, 3)
     depth = project(shape, head, camera)[..., 2]
     error = unproject(motion.points[..., :2], depth, head, camera) - shape
-    length = error.norm(dim=-1, keepdim=True).clamp(min=1e-9)
-    return error * (_FARTHEST / length).clamp(max=1) * _facing(face, head.rotation)[..., None]
+    length = torch.linalg.vector_norm(error, dim=-1, keepdim=True).clamp(min=1e-9)
+    believed: Tensor = error * (_FARTHEST / length).clamp(max=1) * _facing(face, head.rotation)[..., None]
+    return believed
 
 
 def _facing(face: WarpFace, rotation: Tensor) -> Tensor:
