@@ -23,8 +23,6 @@ _PLACE_WEIGHT = 0.1
 _SOFTNESS, _SOFTEST = 0.1, 0.001
 _ABSOLUTE = ("jawOpen", "mouthClose", "eyeLook")
 _LIDS = ("eyeBlink",)
-
-
 # Points that hardly move with expression: forehead, temples, nose bridge, inner and outer eye corners.
 _RIGID = [10, 338, 297, 332, 284, 251, 389, 356, 454, 234, 127, 162, 21, 54, 103, 67, 109, 151, 168, 6, 197, 195]
 _RIGID += [5, 4, 33, 133, 362, 263]
