@@ -20,6 +20,7 @@ from reenactory.models.synthetic_faces.person import Person, draw_person
 from reenactory.models.synthetic_faces.placement import Placement, aligned_pose, descriptors_of
 from reenactory.models.synthetic_faces.surroundings import Light, draw_backdrop, draw_light
 
+VERSION = 1  # raised when the same number gives other bytes
 PICTURE_PX = 256  # side of the picture in whose pixels descriptors speak, as the clips of a dataset have
 FPS = 25.0
 _FINER = 2  # rasterized this much finer than the frames, against steps at edges

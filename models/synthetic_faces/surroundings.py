@@ -23,7 +23,7 @@ class Light(NamedTuple):
 
 def draw_light(draw: np.random.Generator) -> Light:
     """One to three lamps over an even light, each of its own tint; from above and in front more often than not."""
-    even = draw.uniform(0.5, 0.95)
+    even = draw.uniform(0.55, 1.0)
     light = np.zeros((3, BANDS))
     light[:, 0] = (even - AMBIENT) + 0.03 * draw.normal(size=3)
     lamps = draw.integers(1, 4)
