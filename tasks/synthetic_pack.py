@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
 from reenactory.infra.keys import canonical_json, digest
 from reenactory.models import weights as catalogue
@@ -12,7 +12,7 @@ from reenactory.models.weights import sha256_of
 from reenactory.tasks.extractors import extractor_id
 
 MODEL = "open_face_model"
-HELD_OUT_EVERY = 16  # one person in so many is not trained on: what validates where there is no dataset
+HELD_OUT_EVERY = 16
 
 Report = Callable[[int], None]  # frames written
 
@@ -29,7 +29,7 @@ def synthetic_key(faces: SyntheticFaces, image_px: int, jpeg_quality: int | None
     """Digest of everything that decides the pack's bytes."""
     from reenactory.models.synthetic_faces.studio import VERSION
 
-    made_of = {
+    made_of: dict[str, JsonValue] = {
         "format": FORMAT,
         "studio": VERSION,
         "model": sha256_of(MODEL),
@@ -50,7 +50,7 @@ def write_synthetic_pack(
     """Render and write the people in the order of their numbers.
 
     Descriptors are in the pixels of 256 px clips and mean what the `open` extractor's do, so the pack says that it made
-    them. Where it ends, `held_out` people do as in a dataset's pack.
+    them. One person in 16 is held out, and the last of fewer: that is who validates where there is no dataset.
     """
     from reenactory.models.face_model.open_model import load_open_model
     from reenactory.models.synthetic_faces.studio import Studio

@@ -22,7 +22,13 @@ PIVOT = (0.0, -0.75, -0.75)
 
 # Rings of the chest, from the rim of the model down: how much wider and deeper than the rim, how far below its lowest
 # point, and how far to the front.
-_CHEST = ((1.06, 1.1, 0.12, 0.05), (1.14, 1.2, 0.4, 0.15), (1.2, 1.3, 0.9, 0.25), (1.22, 1.35, 1.8, 0.3), (1.2, 1.4, 4, 0.3))
+_CHEST = (
+    (1.06, 1.1, 0.12, 0.05),
+    (1.14, 1.2, 0.4, 0.15),
+    (1.2, 1.3, 0.9, 0.25),
+    (1.22, 1.35, 1.8, 0.3),
+    (1.2, 1.4, 4, 0.3),
+)
 CURTAIN = (16, 49)  # rows and columns
 _CURTAIN_TOP = 1.0
 _RELAX = 4000  # sweeps of the harmonic weights over 341 vertices of the neck: they no longer change by 1e-4

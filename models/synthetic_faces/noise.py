@@ -8,7 +8,9 @@ Floats = NDArray[np.float64]
 _WAVES = 6
 
 
-def over_time(draw: np.random.Generator, seconds: Floats, channels: int, slowest_hz: float, fastest_hz: float) -> Floats:
+def over_time(
+    draw: np.random.Generator, seconds: Floats, channels: int, slowest_hz: float, fastest_hz: float
+) -> Floats:
     """Independent curves as sums of sines of random frequency and phase.
 
     Args:

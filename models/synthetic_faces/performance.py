@@ -151,4 +151,6 @@ def _gaze(draw: np.random.Generator, seconds: Floats) -> Floats:
     up, down = (looks[:, 1].clip(0, 1), (-looks[:, 1]).clip(0, 1))
     units = np.outer(left, _pattern({"eyeLookOutLeft": 1.0, "eyeLookInRight": 1.0}))
     units += np.outer(right, _pattern({"eyeLookOutRight": 1.0, "eyeLookInLeft": 1.0}))
-    return np.asarray(units + np.outer(up, _pattern({"eyeLookUp": 1.0})) + np.outer(down, _pattern({"eyeLookDown": 1.0})))
+    return np.asarray(
+        units + np.outer(up, _pattern({"eyeLookUp": 1.0})) + np.outer(down, _pattern({"eyeLookDown": 1.0}))
+    )

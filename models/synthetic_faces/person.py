@@ -75,9 +75,13 @@ def draw_person(draw: np.random.Generator, bust: Bust) -> Person:
     hair = _strands(draw, bare, hair_colour)
     cloth, covered = _clothes(draw, bare)
     ends = np.cumsum([len(neutral), len(rise), len(chest)])
-    albedo = np.concatenate([_skin(draw, bust, texture), hair[ends[0] : ends[1]], cloth[ends[1] : ends[2]], hair[ends[2] :]])
+    albedo = np.concatenate(
+        [_skin(draw, bust, texture), hair[ends[0] : ends[1]], cloth[ends[1] : ends[2]], hair[ends[2] :]]
+    )
     covered[ends[0] : ends[1]] = covered[ends[2] :] = -1  # hair hangs over clothes
-    gloss = np.concatenate([_gloss(draw, bust), np.full(len(rise), 0.06), np.zeros(len(chest)), np.full(len(curtain), 0.06)])
+    gloss = np.concatenate(
+        [_gloss(draw, bust), np.full(len(rise), 0.06), np.zeros(len(chest)), np.full(len(curtain), 0.06)]
+    )
     follows = np.concatenate([bust.follows_head.numpy(), curtain_follows(curtain[:, 1])])
     return Person(
         identity,
@@ -127,7 +131,7 @@ def _skin(draw: np.random.Generator, bust: Bust, texture: Floats) -> Floats:
 
 
 def _wig(draw: np.random.Generator, bust: Bust, neutral: Floats, normals: Floats, long: bool) -> Floats:
-    """(W, 3): hair stands on the scalp, ends below the skin where none grows, and is higher on top than at the sides."""
+    """(W, 3): hair stands on the scalp, higher on top than at the sides, and sinks below the skin where none grows."""
     scalp = neutral[bust.wig]
     grows = bust.hairy + 0.15 * over_space(draw, scalp, 0.25)
     depth = draw.uniform(0.06, 0.12) if long else draw.lognormal(np.log(0.1), 0.5)

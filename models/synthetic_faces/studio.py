@@ -175,9 +175,9 @@ def _as_filmed(draw: np.random.Generator, pictures: Tensor) -> NDArray[np.uint8]
         reach = torch.arange(-2.0, 3.0)
         kernel = torch.exp(-0.5 * (reach / blur) ** 2)
         kernel /= kernel.sum()
-        padded = F.pad(pictures, (2, 2, 2, 2), mode="replicate")
+        planes = F.pad(pictures, (2, 2, 2, 2), mode="replicate").flatten(0, 1)[:, None]  # (3 T, 1, S + 4, S + 4)
         for shape in ((1, 1, 1, 5), (1, 1, 5, 1)):
-            padded = F.conv2d(padded.flatten(0, 1)[:, None], kernel.view(shape)).unflatten(0, pictures.shape[:2])[:, :, 0]
-        pictures = padded
+            planes = F.conv2d(planes, kernel.view(shape))
+        pictures = planes.view(pictures.shape)
     noisy = pictures.permute(0, 2, 3, 1).numpy() + grain * draw.standard_normal((len(pictures), *pictures.shape[2:], 3))
     return np.asarray((noisy.clip(0, 1) * 255).round(), np.uint8)

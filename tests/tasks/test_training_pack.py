@@ -14,7 +14,8 @@ import torch
 from painted_faces import PEOPLE, painted, thin_vgg
 
 from reenactory.flows import cli
-from reenactory.flows.train import TrainRequest, cached_pack, configured, make_loop, train
+from reenactory.flows.train import make_loop, train
+from reenactory.flows.train_request import TrainRequest, configured
 from reenactory.infra.keys import digest
 from reenactory.infra.records import Record, write_artefact
 from reenactory.infra.store import Store, open_store
@@ -241,7 +242,8 @@ def test_two_ray_workers_train_as_one_process_on_both_their_batches(
     assert summary.done == 1
     assert store.exists("runs/two/training/weights.pt")
     alone = make_loop(TrainRequest.model_validate({**asked, "name": "one"}))
-    pack = Pack(cached_pack(TrainRequest.model_validate(asked), alone.trainer.config, store))
+    main, _ = make_packs(data_of(TrainRequest.model_validate(asked), alone.trainer.config))
+    pack = Pack(main)
     alone.trainer.step(Joined(pack).batch(0))
     path = store.local_path("runs/two/training/checkpoint-00000001.pt", tmp_path)
     together = torch.load(path, weights_only=True)["network"]
