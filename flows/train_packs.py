@@ -103,7 +103,7 @@ def data_of(request: TrainRequest, config: Flow3dConfig) -> Data:
         if rendered is not None and main.extractor != rendered.extractor:
             raise WrongUseError(
                 f"rendered people have coefficients of {rendered.extractor}, the clips of {request.dataset} have those "
-                f"of {main.extractor}: run `reenactory preprocess` over them with --set face3d.extractor=open"
+                f"of {main.extractor or 'an unknown one'}: run `reenactory preprocess` over them with --set face3d.extractor=open"
             )
         return Data(main, rendered, 0.0 if table is None else table.share)
     if rendered is None:

@@ -170,7 +170,7 @@ def _colours(points: Tensor, triangles: Tensor, person: Person, light: Light) ->
 
 def _as_filmed(draw: np.random.Generator, pictures: Tensor) -> NDArray[np.uint8]:
     """(T, S, S, 3) of (T, 3, S, S): a lens that is not quite sharp, a sensor that is not quite quiet."""
-    blur, grain = draw.exponential(0.25), draw.exponential(0.006)
+    blur, grain = draw.exponential(0.25), min(draw.exponential(0.005), 0.012)
     if blur > 0.2:
         reach = torch.arange(-2.0, 3.0)
         kernel = torch.exp(-0.5 * (reach / blur) ** 2)

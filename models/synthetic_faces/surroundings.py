@@ -34,17 +34,24 @@ def draw_light(draw: np.random.Generator) -> Light:
         towards = np.array([np.sin(azimuth) * np.cos(height), np.sin(height), np.cos(azimuth) * np.cos(height)])
         directions.append(towards)
         tint = strength * (1 + 0.07 * draw.normal(size=3))
-        light += tint[:, None] * _lamp(towards)
+        light += tint[:, None] * lamp(towards)
     return Light(torch.from_numpy(light.reshape(-1)).float(), torch.from_numpy(directions[0]).float())
 
 
-def _lamp(towards: Floats) -> Floats:
+def lamp(towards: Floats) -> Floats:
     """(9,): the harmonics of a lamp that brings a surface that faces it to about 1."""
     at = harmonics(torch.from_numpy(towards)[None])[0].numpy()
-    # The shading multiplies by the cosine's constants, the lamp must not have them: pi, 2 pi / 3, pi / 4.
-    cosine = np.array([np.pi, *[2 * np.pi / np.sqrt(3)] * 3, *[2 * np.pi / np.sqrt(8)] * 5])
-    lamp = at / cosine**2
+    # A true lamp's light falls off as the clamped cosine: pi, 2 pi / 3, pi / 4 of the bands. The shading multiplies by
+    # constants of its own, which are larger.
+    cosine = _bands(np.pi, 2 * np.pi / 3, np.pi / 4)
+    shading = _bands(np.pi, 2 * np.pi / np.sqrt(3), 2 * np.pi / np.sqrt(8))
+    lamp = cosine * at / shading**2
     return np.asarray(lamp / (lamp @ at))
+
+
+def _bands(zero: float, one: float, two: float) -> Floats:
+    """(9,)."""
+    return np.array([zero, *[one] * 3, *[two] * 5])
 
 
 def draw_backdrop(draw: np.random.Generator, side: int) -> Picture:

@@ -15,6 +15,7 @@ from painted_faces import PEOPLE, painted, thin_vgg
 
 from reenactory.flows import cli
 from reenactory.flows.train import make_loop, train
+from reenactory.flows.train_packs import data_of, make_packs
 from reenactory.flows.train_request import TrainRequest, configured
 from reenactory.infra.keys import digest
 from reenactory.infra.records import Record, write_artefact
@@ -185,6 +186,17 @@ def test_pack_writes_all_that_another_machine_needs(store: Store, tmp_path: Path
     assert summary.outputs == {"pack": str(folder)}
     left = {path.name for path in folder.iterdir()}
     assert left == {"pack.json", "frames.bin", "alphas.bin", "offsets.npy", "descriptors.npy", "vgg.npz"}
+
+
+def test_rendered_people_need_clips_of_the_open_extractor(store: Store, small_vgg: None) -> None:
+    with pytest.raises(
+        WrongUseError, match=r"coefficients of open-face-fit\+.*, the clips of d have those of an unknown"
+    ):
+        train(TrainRequest(store=store.uri, dataset="d", preset="tiny", synthetic=2))
+    with pytest.raises(WrongUseError, match="nothing to train on"):
+        train(TrainRequest(store=store.uri, preset="tiny", synthetic=0))
+    with pytest.raises(WrongUseError, match="of rendered people one in 16"):
+        train(TrainRequest(store=store.uri, preset="tiny", synthetic=2, held_out=["ann"]))
 
 
 def test_configuration_comes_from_preset_ablation_and_file(tmp_path: Path) -> None:
