@@ -101,9 +101,10 @@ def data_of(request: TrainRequest, config: Flow3dConfig) -> Data:
     if request.dataset is not None:
         main = of_dataset(open_store(request.store), request.dataset, request.held_out, side, quality)
         if rendered is not None and main.extractor != rendered.extractor:
+            theirs = main.extractor or "an unknown extractor"
             raise WrongUseError(
                 f"rendered people have coefficients of {rendered.extractor}, the clips of {request.dataset} have those "
-                f"of {main.extractor or 'an unknown one'}: run `reenactory preprocess` over them with --set face3d.extractor=open"
+                f"of {theirs}: run `reenactory preprocess` over them with --set face3d.extractor=open"
             )
         return Data(main, rendered, 0.0 if table is None else table.share)
     if rendered is None:

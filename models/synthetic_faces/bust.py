@@ -97,7 +97,7 @@ class Bust:
         skull = neutral[self.wig[self.hairy > 0.5]]
         half, back = np.abs(skull[:, 0]).max(), skull[:, 2].min()
         rows, columns = CURTAIN
-        turn = np.linspace(-reach_rad, reach_rad, columns)
+        turn = np.linspace(reach_rad, -reach_rad, columns)
         height = np.linspace(_CURTAIN_TOP, lowest, rows)
         middle = -0.62
         bulge = width + 0.12 * smoothstep(height, 0.9, -0.6)  # wider towards the shoulders
@@ -129,7 +129,7 @@ def _rim(triangles: Ints, neck: NDArray[np.bool_]) -> Ints:
     ring = [min(following)]
     while following[ring[-1]] != ring[0]:
         ring.append(following[ring[-1]])
-    return np.array(ring[::-1])  # the chest's triangles then face outwards, as the neck's do
+    return np.array(ring)  # the chest's triangles then face outwards, as the neck's do
 
 
 def _harmonic(triangles: Ints, head: NDArray[np.bool_], rim: Ints) -> Floats:

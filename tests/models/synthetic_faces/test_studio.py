@@ -16,7 +16,7 @@ from reenactory.models.face_model.motion import PLACES
 from reenactory.models.face_model.open_model import load_open_model
 from reenactory.models.face_model.open_shape import EXPRESSION_UNITS
 from reenactory.models.face_model.shading import shade
-from reenactory.models.synthetic_faces.bust import Bust
+from reenactory.models.synthetic_faces.bust import CURTAIN, Bust
 from reenactory.models.synthetic_faces.exact_flow import exact_flow
 from reenactory.models.synthetic_faces.studio import PICTURE_PX, Studio, SyntheticClip
 from reenactory.models.synthetic_faces.surroundings import draw_backdrop, draw_light, lamp
@@ -116,11 +116,12 @@ def test_a_bust_is_one_closed_shape_that_turns_with_its_head(model: FaceModel) -
     assert float(((neck > 0.02) & (neck < 0.98)).float().mean()) > 0.1
     neutral = model.mean.double().numpy()
     chest = bust.chest(neutral)
-    whole = torch.from_numpy(np.concatenate([neutral, neutral[bust.wig], chest])).float()
-    table = bust.triangles[(bust.triangles < len(whole)).all(dim=1)]
-    outwards = vertex_normals(whole[None], table)[0, -len(chest) :]
-    towards = whole[-len(chest) :] - whole[-len(chest) :].mean(dim=0)
-    assert ((outwards * towards)[:, [0, 2]].sum(dim=1) > 0).float().mean() > 0.95
+    hair = bust.curtain(neutral, -1.0, 1.8, 1.2, np.zeros(CURTAIN[0] * CURTAIN[1]))
+    whole = torch.from_numpy(np.concatenate([neutral, neutral[bust.wig], chest, hair])).float()
+    outwards = vertex_normals(whole[None], bust.triangles)[0]
+    for part in (slice(-len(chest) - len(hair), -len(hair)), slice(-len(hair), None)):
+        towards = whole[part] - whole[part].new_tensor([0.0, 0.0, -0.9])
+        assert ((outwards[part] * towards)[:, [0, 2]].sum(dim=1) > 0).float().mean() > 0.95
 
 
 def test_a_lamp_brings_what_faces_it_to_one() -> None:
