@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import count
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from prefect import flow, task
 from prefect.artifacts import (
@@ -18,10 +18,15 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from reenactory.flows.evaluate import EvaluateRequest, evaluate
 from reenactory.flows.preprocess import PreprocessRequest, preprocess
 from reenactory.flows.render import RenderRequest, render
+from reenactory.flows.train import pulse_line, train
+from reenactory.flows.train_request import TrainRequest
 from reenactory.flows.workplace import ShardMap, ShardWork
 from reenactory.infra.summary import Summary
 from reenactory.tasks.outcomes import MEANING, Reason
 from reenactory.tasks.running.drive import Ledger
+
+if TYPE_CHECKING:
+    from reenactory.models.flow3d.loop import Pulse
 
 Item = TypeVar("Item")
 
@@ -49,6 +54,23 @@ def render_batch(request: RenderRequest) -> Summary:
 def evaluate_report(request: EvaluateRequest) -> Summary:
     """Score every render of a run and write its report."""
     return _report(evaluate(request, as_tasks("renders")))
+
+
+@flow(name="train", flow_run_name="{request.name}")
+def train_network(request: TrainRequest) -> Summary:
+    """Train a re-enactment network; started again, it goes on from the last checkpoint."""
+    progress = create_progress_artifact(progress=0.0, key="progress", description=f"steps of {request.name}")
+    shown = -1
+
+    def follow(pulse: "Pulse") -> None:
+        """At every percent: an update is a call to the server."""
+        nonlocal shown
+        percent = 100 * pulse.steps_done // pulse.steps
+        if percent > shown:
+            shown = percent
+            update_progress_artifact(artifact_id=progress, progress=float(percent), description=pulse_line(pulse))  # type: ignore[arg-type]
+
+    return _report(train(request, follow))
 
 
 @task(task_run_name="shard {number} of {total}: {size} {what}", cache_policy=NO_CACHE, persist_result=False)

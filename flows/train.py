@@ -42,21 +42,28 @@ class TrainingTally(Tally):
         self.estimate, self.finished = pulse.steps, pulse.steps_done
 
     def line(self) -> str:
-        pulse = self.pulse
-        if pulse is None:
-            return super().line()
-        left = f"{pulse.seconds_left / 60:.1f} min left"
-        speed = f"{pulse.examples_per_second:.1f} examples/s, waiting {pulse.waiting:.0%}"
-        return f"step {pulse.steps_done} of {pulse.steps} | loss {pulse.total:.3f} | {speed} | {left}"
+        return super().line() if self.pulse is None else pulse_line(self.pulse)
 
 
-def train(request: TrainRequest) -> Summary:
-    """Train, or only pack with `pack`."""
+def pulse_line(pulse: "Pulse") -> str:
+    """One line: steps, loss, rate, time left."""
+    left = f"{pulse.seconds_left / 60:.1f} min left"
+    speed = f"{pulse.examples_per_second:.1f} examples/s, waiting {pulse.waiting:.0%}"
+    return f"step {pulse.steps_done} of {pulse.steps} | loss {pulse.total:.3f} | {speed} | {left}"
+
+
+def train(request: TrainRequest, follow: Callable[["Pulse"], None] = lambda pulse: None) -> Summary:
+    """Train, or only pack with `pack`; `follow` is told how it goes at every line of the log."""
     began = time.monotonic()
     config = configured(request)
     data = data_of(request, config)
     catalogue.require([_perceptual_name(), *data.weights])
     tally = TrainingTally(f"train {request.name}")
+
+    def report(pulse: "Pulse") -> None:
+        tally.stepped(pulse)
+        follow(pulse)
+
     with shown(tally):
         if request.pack is not None:
             return _packed(request, data, tally, began)
@@ -65,10 +72,10 @@ def train(request: TrainRequest) -> Summary:
             from reenactory.flows.train_workers import train_on_ray
 
             make_packs(data, tally.packed)  # here, where progress is seen; workers of this machine find them
-            done = train_on_ray(request, tally.stepped)
+            done = train_on_ray(request, report)
         else:
             loop = make_loop(request, packed=tally.packed)
-            loop.report = tally.stepped
+            loop.report = report
             loop.run(request.minutes)
             done = loop.trainer.steps_done
     store = open_store(request.store)

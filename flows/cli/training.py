@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from reenactory.flows.cli.options import DeviceOption, StoreOption, WeightsOption
-from reenactory.flows.cli.shell import finish, use_weights
+from reenactory.flows.cli.options import DeviceOption, PrefectOption, StoreOption, WeightsOption
+from reenactory.flows.cli.shell import run_flow, use_weights
 
 app = typer.Typer()
 
@@ -35,6 +35,7 @@ def train(
     ] = None,
     jpeg_quality: Annotated[int, typer.Option(help="Of the packed frames; 0 = raw.")] = 95,
     weights: WeightsOption = None,
+    prefect: PrefectOption = False,
 ) -> None:
     """Train a re-enactment network on a dataset; the same command goes on from the last checkpoint."""
     from reenactory.flows.train import train as start
@@ -58,5 +59,4 @@ def train(
             "jpeg_quality": jpeg_quality,
         }
     )
-    summary = start(request)
-    finish(summary, summary.outputs)
+    run_flow(start, request, "train_network", prefect)
