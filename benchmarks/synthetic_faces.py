@@ -2,8 +2,8 @@
 
     python benchmarks/synthetic_faces.py [--people 16] [--sheet OUT.png]
 
-The extractor sees the frames alone; its coefficients are set against those that the frames were rendered with. Needs the
-weights open_face_model and face_landmarker.
+The extractor sees the frames alone; its coefficients are set against those that the frames were rendered with. Needs
+the weights open_face_model and face_landmarker.
 """
 
 import argparse
