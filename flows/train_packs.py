@@ -14,7 +14,7 @@ from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.extractors import extractor_id
 from reenactory.tasks.rendering import ClipRow
-from reenactory.tasks.synthetic_pack import MODEL, SyntheticFaces, synthetic_key, write_synthetic_pack
+from reenactory.tasks.synthetic_pack import SyntheticFaces, synthetic_key, weights_of, write_synthetic_pack
 from reenactory.tasks.training_pack import held_out_people, pack_key, usable, write_pack
 
 Report = Callable[[int], None]  # frames written
@@ -84,8 +84,8 @@ def of_synthetic(faces: SyntheticFaces, image_px: int, quality: int | None) -> P
     def write(folder: Path, report: Report) -> None:
         write_synthetic_pack(faces, folder, image_px, quality, report)
 
-    frames = faces.clips * faces.frames
-    return PackPlan(synthetic_key(faces, image_px, quality), frames, write, faces.clips, extractor_id("open"), (MODEL,))
+    key, frames = synthetic_key(faces, image_px, quality), faces.clips * faces.frames
+    return PackPlan(key, frames, write, faces.clips, extractor_id("open"), weights_of(faces))
 
 
 def data_of(request: TrainRequest, config: Flow3dConfig) -> Data:

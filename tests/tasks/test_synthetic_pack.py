@@ -67,6 +67,25 @@ def test_a_pack_of_rendered_people(weight: Callable[[str], Path], tmp_path: Path
 
 
 @needs_model
+def test_coefficients_can_be_those_that_the_extractor_finds(weight: Callable[[str], Path], tmp_path: Path) -> None:
+    """The same frames; their descriptors near the rendered ones, and not the same."""
+    weight("open_face_model"), weight("face_landmarker")
+    packs = []
+    for coefficients in ("rendered", "extracted"):
+        faces = FEW.model_copy(update={"coefficients": coefficients})
+        write_synthetic_pack(faces, tmp_path / coefficients, SIDE, None)
+        packs.append(Pack(tmp_path / coefficients))
+    rendered, extracted = packs
+    assert all(np.array_equal(rendered.frame(number), extracted.frame(number)) for number in range(12))
+    both = np.isfinite(extracted.descriptors).all(axis=1)
+    assert both.sum() >= 8
+    away = np.abs(rendered.descriptors - extracted.descriptors)[both]
+    assert np.degrees(away[:, 64:67].mean()) < 5 and away[:, 71:73].mean() < 4
+    assert away[:, :64].max() > 0.01
+    assert rendered.facts["key"] != extracted.facts["key"]
+
+
+@needs_model
 def test_a_key_changes_with_everything_that_decides_a_pack(weight: Callable[[str], Path]) -> None:
     others = [FEW.model_copy(update={name: 9}) for name in ("clips", "frames", "seed")]
     keys = {synthetic_key(faces, 64, 95) for faces in (FEW, *others)}
