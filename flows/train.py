@@ -87,11 +87,13 @@ def train(request: TrainRequest, follow: Callable[["Pulse"], None] = lambda puls
 
 def _packed(request: TrainRequest, data: Data, tally: TrainingTally, began: float) -> Summary:
     """Everything that `train_packed` needs, in the folder that the request names."""
+    from reenactory.models.flow3d.pack import HEAD
     from reenactory.models.flow3d.train_packed import SYNTHETIC, VGG
     from reenactory.models.perceptual.weights import save_half
 
     assert request.pack is not None
     places = [(data.main, request.pack)]
+    (request.pack / SYNTHETIC / HEAD).unlink(missing_ok=True)  # of an earlier pack: it would be trained on
     if data.synthetic is not None:
         places.append((data.synthetic, request.pack / SYNTHETIC))
     clips, frames = (sum(numbers) for numbers in zip(*((plan.clips, plan.frames) for plan, _ in places), strict=True))

@@ -75,10 +75,16 @@ def configured(request: TrainRequest) -> Flow3dConfig:
 
 
 def synthetic_people(request: TrainRequest) -> SyntheticTable | None:
-    """Who is rendered, if anybody: the file's table, with the number that the command line names."""
+    """Who is rendered, if anybody: the file's table, with the number that the command line names.
+
+    Raises:
+        WrongUseError: the file is wrong, or one person alone.
+    """
     table = _given(request).synthetic
     if request.synthetic is None:
         return table
+    if request.synthetic == 1:
+        raise WrongUseError("--synthetic 1: one to train on and one to validate on are the least; 0 for none")
     return (table or SyntheticTable()).model_copy(update={"clips": request.synthetic}) if request.synthetic else None
 
 

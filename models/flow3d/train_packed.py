@@ -21,7 +21,7 @@ from reenactory.models.flow3d.checkpoints import Outbox
 from reenactory.models.flow3d.config import ABLATIONS, PRESETS, Flow3dConfig, changed, preset
 from reenactory.models.flow3d.loop import Loop, Pulse, validation_batches
 from reenactory.models.flow3d.mixed_source import MixedSource
-from reenactory.models.flow3d.pack import Pack
+from reenactory.models.flow3d.pack import HEAD, Pack
 from reenactory.models.flow3d.packed_source import PackedSource
 from reenactory.models.flow3d.trainer import Trainer, any_process, average_gradients
 from reenactory.models.flow3d.validation import Validation
@@ -75,7 +75,8 @@ def main(arguments: list[str] | None = None) -> int:
     device = torch.device(chosen.device if chosen.device != "auto" else _best_device())
     pack = Pack(chosen.pack, RESIDENT_BYTES)
     config = configured(chosen, pack)
-    rendered = chosen.synthetic or (chosen.pack / SYNTHETIC if (chosen.pack / SYNTHETIC).is_dir() else None)
+    beside = chosen.pack / SYNTHETIC
+    rendered = chosen.synthetic or (beside if (beside / HEAD).is_file() else None)
     synthetic = Synthetic(Pack(rendered, RESIDENT_BYTES), chosen.share) if rendered else None
     features = load_half(chosen.vgg or chosen.pack / VGG)
     loop = packed_loop(pack, config, features, device, Folder(chosen.out), synthetic=synthetic)

@@ -137,6 +137,8 @@ def test_the_file_says_who_is_rendered_and_the_command_line_how_many(tmp_path: P
     assert fewer is not None and (fewer.clips, fewer.frames, fewer.share) == (3, 4, 0.25)
     assert synthetic_people(asked.model_copy(update={"synthetic": 0})) is None
     assert synthetic_people(TrainRequest(store="s", dataset="d")) is None
+    with pytest.raises(WrongUseError, match="one to train on"):
+        synthetic_people(asked.model_copy(update={"synthetic": 1}))
     config.write_text(CONFIG + "people = 3\n")
     with pytest.raises(WrongUseError, match="people"):
         synthetic_people(asked)
@@ -167,5 +169,10 @@ def test_train_on_rendered_people_alone(
     assert (pack / "pack.json").stat().st_mtime_ns == made
     assert loop.facts["pack"] == pack.name
     store = open_store(str(tmp_path / "store"))
+    folder = tmp_path / "elsewhere"
+    (folder / "synthetic").mkdir(parents=True)
+    (folder / "synthetic/pack.json").write_text("of an earlier pack")
+    assert train(request.model_copy(update={"pack": folder})).frames == 12
+    assert (folder / "vgg.npz").is_file() and not (folder / "synthetic/pack.json").exists()
     lines = [json.loads(line) for line in store.get("runs/flow3d/training/log.jsonl").splitlines()]
     assert [line["step"] for line in lines if "total" in line] == [1, 2]
