@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reenactory.models.face_model.model import FaceModel
+from reenactory.models.face_model.open_texture import TEXTURE_MODES
 from reenactory.models.synthetic_faces.noise import Floats, smoothstep
 
 Ints = NDArray[np.int64]
@@ -114,9 +115,9 @@ def curtain_follows(height: Floats) -> Floats:
 
 
 def _hair_of(model: FaceModel) -> Floats:
-    """(V,) the hair region of the model's colours, and a little of the skin around it so that a hairline can move."""
+    """(V,) the hair region of the model's colours, soft at its edge."""
     assert model.texture is not None  # the open model has colours
-    change = model.texture[6].abs().amax(dim=1).double().numpy()
+    change = model.texture[list(TEXTURE_MODES).index("hair")].abs().amax(dim=1).double().numpy()
     return np.asarray(change / change.max())
 
 

@@ -1,12 +1,14 @@
 """Who a synthetic person is: shape, colours, hair and clothes, drawn at random."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from reenactory.models.face_model.model import IDENTITY_COUNT, TEXTURE_COUNT
+from reenactory.models.face_model.model import EXPRESSION_COUNT, IDENTITY_COUNT, TEXTURE_COUNT
+from reenactory.models.face_model.open_texture import TEXTURE_MODES
 from reenactory.models.synthetic_faces.bust import CURTAIN, Bust, curtain_follows
 from reenactory.models.synthetic_faces.noise import Floats, over_space, smoothstep
 
@@ -24,7 +26,8 @@ _HAIR_COLOURS = (
 _SKIN_TONES = (-0.9, 2.4)  # from light to dark, in standard deviations of the model's skin tone
 _BALD, _LONG = 0.12, 0.35  # shares of people
 _INSIDE_MOUTH = {"mouth_cavity": 0.45, "tongue": 0.75, "upper_teeth": 0.92, "lower_teeth": 0.85}
-_MODES = {"skin_tone": 0, "redness": 1, "lips": 2, "brows": 3, "beard": 4, "iris": 5, "hair": 6, "cheeks": 7, "eyes": 8}
+_HAIR_GLOSS = 0.06
+_MODES = {name: index for index, name in enumerate(TEXTURE_MODES)}
 
 
 class Person(NamedTuple):
@@ -57,44 +60,54 @@ class Person(NamedTuple):
 
 def draw_person(draw: np.random.Generator, bust: Bust) -> Person:
     """A person; `draw` is theirs alone."""
-    model = bust.model
     identity = torch.from_numpy(draw.normal(size=IDENTITY_COUNT) * 0.95).float()
     style = draw.random()
     bald, long = style < _BALD, style > 1 - _LONG
     darkness = draw.uniform(*_SKIN_TONES)
-    colours = _HAIR_COLOURS if darkness < 0.7 or draw.random() < 0.15 else _HAIR_COLOURS[:3]
-    hair_colour = np.array(colours[draw.integers(len(colours))]) * draw.uniform(0.8, 1.2)
+    hair_colour = _hair_colour(draw, darkness)
     texture = _texture(draw, darkness, hair_colour, bald)
-    shape = model.shape(identity[None], torch.zeros(1, model.expression.shape[0]))
+    shape = bust.model.shape(identity[None], torch.zeros(1, EXPRESSION_COUNT))
     neutral = shape[0].double().numpy()
-    normals = model.normals(shape)[0].double().numpy()
-    rise = _wig(draw, bust, neutral, normals, long)
+    rise = _wig(draw, bust, neutral, bust.model.normals(shape)[0].double().numpy(), long)
     curtain = _curtain(draw, bust, neutral)
     chest = bust.chest(neutral)
-    bare = np.concatenate([neutral, neutral[bust.wig] + rise, chest, curtain])
-    hair = _strands(draw, bare, hair_colour)
-    cloth, covered = _clothes(draw, bare)
-    ends = np.cumsum([len(neutral), len(rise), len(chest)])
-    albedo = np.concatenate(
-        [_skin(draw, bust, texture), hair[ends[0] : ends[1]], cloth[ends[1] : ends[2]], hair[ends[2] :]]
-    )
-    covered[ends[0] : ends[1]] = covered[ends[2] :] = -1  # hair hangs over clothes
-    gloss = np.concatenate(
-        [_gloss(draw, bust), np.full(len(rise), 0.06), np.zeros(len(chest)), np.full(len(curtain), 0.06)]
-    )
+    place = np.concatenate([neutral, neutral[bust.wig] + rise, chest, curtain])  # (N, 3)
+    skin, wig, dressed, hanging = _slices(len(neutral), len(rise), len(chest), len(curtain))
+    albedo = _strands(draw, place, hair_colour)
+    cloth, covered = _clothes(draw, place)
+    covered[wig] = covered[hanging] = -1  # hair hangs over clothes
+    albedo[skin], albedo[dressed] = _skin(draw, bust, texture), cloth[dressed]
+    gloss = np.full(len(place), _HAIR_GLOSS)
+    gloss[skin], gloss[dressed] = _gloss(draw, bust), 0.0
     follows = np.concatenate([bust.follows_head.numpy(), curtain_follows(curtain[:, 1])])
+    still = np.concatenate([chest, curtain])
     return Person(
-        identity,
-        torch.from_numpy(texture).float(),
-        torch.from_numpy(rise).float(),
-        torch.from_numpy(np.concatenate([chest, curtain])).float(),
-        torch.from_numpy(follows).float(),
-        torch.from_numpy(albedo.clip(0.01, 1)).float(),
-        torch.from_numpy(cloth.clip(0.01, 1)).float(),
-        torch.from_numpy(covered).float(),
-        torch.from_numpy(gloss).float(),
-        _hidden(bust, bald, long),
+        identity=identity,
+        texture=_tensor(texture),
+        wig_rise=_tensor(rise),
+        still=_tensor(still),
+        follows_head=_tensor(follows),
+        albedo=_tensor(albedo.clip(0.01, 1)),
+        cloth=_tensor(cloth.clip(0.01, 1)),
+        covered=_tensor(covered),
+        gloss=_tensor(gloss),
+        hidden=_hidden(bust, bald, long),
     )
+
+
+def _tensor(values: Floats) -> Tensor:
+    return torch.from_numpy(values).float()
+
+
+def _slices(*counts: int) -> list[slice]:
+    ends = np.cumsum([0, *counts])
+    return [slice(int(start), int(end)) for start, end in pairwise(ends)]
+
+
+def _hair_colour(draw: np.random.Generator, darkness: float) -> Floats:
+    """Any colour on light skin, on dark skin seldom other than dark."""
+    colours = _HAIR_COLOURS if darkness < 0.7 or draw.random() < 0.15 else _HAIR_COLOURS[:3]
+    return np.array(colours[draw.integers(len(colours))]) * draw.uniform(0.8, 1.2)
 
 
 def _texture(draw: np.random.Generator, darkness: float, hair: Floats, bald: bool) -> Floats:
