@@ -58,7 +58,7 @@ def test_summary_has_the_promised_fields(calm: SmallRun) -> None:
     assert made.cached == dict.fromkeys(PREPROCESSING, 0)
     assert made.frames == 2 * FRAMES * len(PREPROCESSING)
     assert all(made.frames_per_second[stage] > 0 for stage in PREPROCESSING)
-    assert calm.summaries["evaluate"].computed == {"face3d": 4, "features": 8, "score": 4}
+    assert calm.summaries["evaluate"].computed == {"face3d": 4, "features": 8, "pool": 4, "score": 4}
     written = calm.store / "runs" / RUN / "summary.json"
     assert Summary.model_validate_json(written.read_text()) == calm.summaries["evaluate"]
     names = "run flow items done rejected failed computed cached frames seconds frames_per_second outputs versions"
