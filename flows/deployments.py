@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from reenactory.flows.board import StageBoard, show_results
+from reenactory.flows.board import StageBoard, TrainingBoard, show_results
 from reenactory.flows.evaluate import EvaluateRequest, evaluate
 from reenactory.flows.preprocess import PreprocessRequest, preprocess
 from reenactory.flows.render import RenderRequest, render
@@ -57,18 +57,12 @@ def evaluate_report(request: EvaluateRequest) -> Summary:
 @flow(name="train", flow_run_name="{request.name}")
 def train_network(request: TrainRequest) -> Summary:
     """Train a re-enactment network; started again, it goes on from the last checkpoint."""
-    progress = create_progress_artifact(progress=0.0, key="progress", description=f"steps of {request.name}")
-    shown = -1
+    board = TrainingBoard(request.name)
 
     def follow(pulse: "Pulse") -> None:
-        """At every percent: an update is a call to the server."""
-        nonlocal shown
-        percent = 100 * pulse.steps_done // pulse.steps
-        if percent > shown:
-            shown = percent
-            update_progress_artifact(artifact_id=progress, progress=float(percent), description=pulse_line(pulse))  # type: ignore[arg-type]
+        board.show(100 * pulse.steps_done // pulse.steps, pulse_line(pulse))
 
-    return _report(train(request, follow))
+    return reported(train(request, follow))
 
 
 @task(task_run_name="shard {number} of {total}: {size} {what}", cache_policy=NO_CACHE, persist_result=False)

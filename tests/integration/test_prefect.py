@@ -160,7 +160,7 @@ def test_a_training_is_a_flow_run(served: Served, tmp_path: Path) -> None:
     store = tmp_path / "store"
     made = served.run("train/train", {"store": str(store), "name": "short", "config": str(config), "device": "cpu"})
     assert (made["state_type"], made["name"]) == ("COMPLETED", "short")
-    assert served.artifact(made, "progress") == 100.0
+    assert served.artifact(made, "progress-train") == 100.0
     assert (store / "runs/short/training/weights.pt").is_file()
 
 
