@@ -18,7 +18,7 @@ from reenactory.infra.keys import stage_key
 from reenactory.models.weights import sha256_of
 from reenactory.tasks.outcomes import Outcome
 
-STAGES = ("detect", "track", "crop", "matte", "face3d", "features", "render", "adopt", "score", "pool")
+STAGES = ("detect", "track", "crop", "matte", "face3d", "features", "render", "publish", "adopt", "score", "pool")
 
 
 class StageParams(BaseModel):
