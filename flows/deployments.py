@@ -61,7 +61,9 @@ def as_tasks(what: str) -> ShardMap[Item]:
     """A shard map that makes each shard a Prefect task and shows the share that is done."""
 
     def map_shards(work: ShardWork[Item], shards: Sequence[Sequence[Item]]) -> Iterator[Ledger]:
-        progress = create_progress_artifact(progress=0.0, key="progress", description=f"{len(shards)} shards of {what}")
+        progress = create_progress_artifact(
+            progress=0.0 if shards else 100.0, key="progress", description=f"{len(shards)} shards of {what} to work on"
+        )
         futures = [
             run_shard.submit(work, shard, number, len(shards), len(shard), what)
             for number, shard in zip(count(1), shards, strict=False)

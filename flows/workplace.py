@@ -18,7 +18,7 @@ from reenactory.infra.ray_pool import RayPool
 from reenactory.infra.records import Record, library_versions
 from reenactory.infra.settings import Settings, default_workers
 from reenactory.infra.store import Store, open_store
-from reenactory.infra.summary import PairList, Summary, rates, write_summary
+from reenactory.infra.summary import Forecast, PairList, Summary, rates, write_summary
 from reenactory.tasks.outcomes import Reason
 from reenactory.tasks.running.drive import Drive, FollowUp, Ledger
 from reenactory.tasks.running.runner import StageWorker
@@ -57,6 +57,7 @@ class Workplace:
     index: RecordIndex
     pool: Pool[Chain, list[Record]]
     tally: Tally
+    workers: int = 1
     ledger: Ledger = field(default_factory=Ledger)
     notes: list[str] = field(default_factory=list)  # for the summary
     started: float = field(default_factory=time.monotonic)
@@ -77,11 +78,25 @@ class Workplace:
         self.index.flush(at_least=FULL_PART)
         return ledger
 
-    def summary(self, log: OutcomeLog, items: int, outputs: dict[str, str], pairs: PairList | None = None) -> Summary:
+    def summary(
+        self,
+        log: OutcomeLog,
+        items: int,
+        outputs: dict[str, str],
+        pairs: PairList | None = None,
+        planned_worker_seconds: float = 0.0,
+    ) -> Summary:
         """Close the run's books: outcomes and summary are written; the summary is returned."""
         self.index.flush()
         log.close()
         ledger = self.ledger
+        forecast = Forecast(
+            workers=self.workers,
+            planned_seconds=round(planned_worker_seconds / self.workers, 2),
+            planned_worker_seconds=round(planned_worker_seconds, 2),
+            worker_seconds=round(sum(ledger.seconds.values()), 2),
+            price_per_hour=Settings().price_per_hour,
+        )
         summary = Summary(
             run=log.run,
             flow=log.flow,
@@ -100,6 +115,7 @@ class Workplace:
             versions=library_versions(),
             pairs=pairs,
             notes=self.notes,
+            forecast=forecast if planned_worker_seconds else None,
         )
         write_summary(self.store, summary)
         return summary
@@ -119,6 +135,6 @@ def workplace(where: Where, title: str, new_store: bool = False) -> Iterator[Wor
     pool = RayPool(factory, workers, use_gpu=device == "cuda") if workers else InlinePool(factory)
     try:
         with shown(Tally(title)) as tally:
-            yield Workplace(store, RecordIndex(store, where.retry), pool, tally)
+            yield Workplace(store, RecordIndex(store, where.retry), pool, tally, max(1, workers))
     finally:
         pool.close()

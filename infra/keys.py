@@ -36,9 +36,7 @@ class Recipe:
     A key takes 3 us this way; spelling all of it each time took 14.
     """
 
-    def __init__(
-        self, stage: str, version: int, params: Mapping[str, JsonValue], weights: Mapping[str, str]
-    ) -> None:
+    def __init__(self, stage: str, version: int, params: Mapping[str, JsonValue], weights: Mapping[str, str]) -> None:
         self.weights = dict(weights)
         self._before = f'{{"params":{canonical_json(dict(params))},"stage":{canonical_json(stage)},"upstream":['
         self._after = f'],"version":{version},"weights":{canonical_json({**weights})}}}'

@@ -8,9 +8,9 @@ from typing import Literal
 
 from reenactory.models.catalogue import CatalogueEntry, PackageSource, UrlSource, catalogue
 from reenactory.models.weight_files import (
+    OVERRIDES_VARIABLE,
     FetchProgress,
     FetchResult,
-    OVERRIDES_VARIABLE,
     WeightCorrupt,
     WeightError,
     WeightMissing,
