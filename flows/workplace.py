@@ -25,6 +25,7 @@ from reenactory.tasks.running.runner import StageWorker
 from reenactory.tasks.stage import Chain, Runtime
 
 NAME = r"^\w[\w.-]{0,99}$"  # of a dataset or run: a folder of the store, so neither hidden nor `..` nor too long
+LEAST_PLAN_S = 1.0  # a plan of less is not compared with what came of it: starting takes longer
 MOST_FAILURES = 20  # that a summary names: a store that is away fails every item for one reason
 
 Item = TypeVar("Item")
@@ -115,7 +116,7 @@ class Workplace:
             versions=library_versions(),
             pairs=pairs,
             notes=self.notes,
-            forecast=forecast if planned_worker_seconds else None,
+            forecast=forecast if forecast.planned_seconds >= LEAST_PLAN_S else None,
         )
         write_summary(self.store, summary)
         return summary

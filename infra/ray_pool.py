@@ -29,7 +29,8 @@ class _Call(Generic[Request, Reply]):
 @dataclass(eq=False)
 class _Actor(Generic[Request, Reply]):
     handle: Any  # ActorHandle; Ray types its remote methods as never returning
-    starting: "ObjectRef[object] | None"  # answered once its process is up: where there is no room for it, never
+    starting: "ObjectRef[str] | None"  # answered once its process is up: where there is no room for it, never
+    node: str = ""  # where it runs, once it is up
     running: "dict[ObjectRef[object], _Call[Request, Reply]]" = field(default_factory=dict)
 
     def has_room(self, call: _Call[Request, Reply]) -> bool:
@@ -112,7 +113,7 @@ class RayPool(Generic[Request, Reply]):
         from ray.exceptions import RayActorError
 
         try:
-            ray.get(cast("ObjectRef[object]", actor.starting))
+            actor.node = ray.get(cast("ObjectRef[str]", actor.starting))
         except RayActorError:
             self._failed_starts += 1
             if self._failed_starts >= FAILED_STARTS:
@@ -159,7 +160,7 @@ class RayPool(Generic[Request, Reply]):
 
         ray.kill(dead.handle)  # one that was only out of reach must not go on beside its successor
         actors[actors.index(dead)] = self._new_actor()
-        was_alone = len(dead.running) == 1
+        was_alone = len(dead.running) == 1 and _is_alive(dead.node)  # else its whole machine went: no item's fault
         for call in dead.running.values():
             call.crashes_alone += was_alone
             call.alone = True
@@ -194,6 +195,13 @@ class RayPool(Generic[Request, Reply]):
             call.future.set_exception(error)
 
 
+def _is_alive(node: str) -> bool:
+    import ray
+
+    nodes = cast("Callable[[], list[dict[str, object]]]", ray.nodes)()
+    return any(found["NodeID"] == node and found["Alive"] for found in nodes)
+
+
 class _ActorShell:
     """The actor class: a plain worker made inside the actor's process.
 
@@ -206,8 +214,11 @@ class _ActorShell:
         self._worker: Worker[object, object] | None = None
         self._lock = threading.Lock()
 
-    def started(self) -> None:
-        """Answers as soon as the process is up."""
+    def started(self) -> str:
+        """Answers as soon as the process is up: the node that it is on."""
+        import ray
+
+        return ray.get_runtime_context().get_node_id()
 
     def process(self, request: object) -> object:
         with self._lock:

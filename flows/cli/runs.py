@@ -8,6 +8,7 @@ import typer
 from reenactory.flows.cli.options import (
     DeviceOption,
     PrefectOption,
+    RayAddressOption,
     RetryOption,
     RunOption,
     SetOption,
@@ -15,7 +16,7 @@ from reenactory.flows.cli.options import (
     WeightsOption,
     WorkersOption,
 )
-from reenactory.flows.cli.shell import console, run_flow, use_weights
+from reenactory.flows.cli.shell import console, run_flow, use_cluster, use_weights
 
 app = typer.Typer()
 
@@ -28,6 +29,7 @@ def render(
     run: RunOption,
     dataset: Annotated[str | None, typer.Option(help="Default: the one that the pair file names.")] = None,
     workers: WorkersOption = None,
+    ray_address: RayAddressOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
     weights: WeightsOption = None,
@@ -37,6 +39,7 @@ def render(
     from reenactory.flows.render import RenderRequest, render
 
     use_weights(weights)
+    use_cluster(ray_address)
     request = RenderRequest.model_validate(
         {
             "pairs": str(pairs),
@@ -72,6 +75,7 @@ def evaluate(
         typer.Option(help="With --renders: I/N cuts the I-th of N panels of equal width, from the left."),
     ] = None,
     workers: WorkersOption = None,
+    ray_address: RayAddressOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
     knobs: SetOption = None,
@@ -84,6 +88,7 @@ def evaluate(
     from reenactory.flows.score_table import render_scores
 
     use_weights(weights)
+    use_cluster(ray_address)
     request = EvaluateRequest.model_validate(
         {
             "store": store,

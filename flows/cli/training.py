@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from reenactory.flows.cli.options import DatasetOption, DeviceOption, StoreOption, WeightsOption
-from reenactory.flows.cli.shell import finish, use_weights
+from reenactory.flows.cli.options import DatasetOption, DeviceOption, RayAddressOption, StoreOption, WeightsOption
+from reenactory.flows.cli.shell import finish, use_cluster, use_weights
 
 app = typer.Typer()
 
@@ -24,6 +24,7 @@ def train(
     held_out: Annotated[list[str] | None, typer.Option(help="An identity to validate on (repeatable).")] = None,
     device: DeviceOption = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Ray Train workers; 0 = in this process.")] = 0,
+    ray_address: RayAddressOption = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after so long, with a checkpoint.")] = None,
     pack: Annotated[
         Path | None, typer.Option(help="Only write the training data into this folder, for another machine.")
@@ -36,6 +37,7 @@ def train(
     from reenactory.flows.train import train as start
 
     use_weights(weights)
+    use_cluster(ray_address)
     request = TrainRequest.model_validate(
         {
             "method": method,
