@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, cast
@@ -23,7 +23,7 @@ class _Call(Generic[Request, Reply]):
     request: Request
     future: "Future[Reply]" = field(default_factory=Future)
     alone: bool = False
-    crashes_alone: int = 0
+    died_alone_on: list[str] = field(default_factory=list)  # the node, for each death with nothing else to blame
 
 
 @dataclass(eq=False)
@@ -160,13 +160,14 @@ class RayPool(Generic[Request, Reply]):
 
         ray.kill(dead.handle)  # one that was only out of reach must not go on beside its successor
         actors[actors.index(dead)] = self._new_actor()
-        was_alone = len(dead.running) == 1 and _is_alive(dead.node)  # else its whole machine went: no item's fault
+        was_alone = len(dead.running) == 1
         for call in dead.running.values():
-            call.crashes_alone += was_alone
+            call.died_alone_on += [dead.node] * was_alone
             call.alone = True
-            if call.crashes_alone >= CRASHES_ALONE:
+            crashes = _on_living_nodes(call.died_alone_on)
+            if crashes >= CRASHES_ALONE:
                 reason = str(error).strip().splitlines()[0]
-                call.future.set_exception(WorkerCrashError(f"{call.crashes_alone} workers died on it alone: {reason}"))
+                call.future.set_exception(WorkerCrashError(f"{crashes} workers died on it alone: {reason}"))
             else:
                 with self._wake:
                     self._waiting.appendleft(call)
@@ -195,11 +196,16 @@ class RayPool(Generic[Request, Reply]):
             call.future.set_exception(error)
 
 
-def _is_alive(node: str) -> bool:
+def _on_living_nodes(deaths: Sequence[str]) -> int:
+    """How many of these deaths were not that of the whole machine, which is no item's fault.
+
+    Ray takes some seconds to notice that a node is gone: the last death may be counted wrongly, those before it not.
+    """
     import ray
 
     nodes = cast("Callable[[], list[dict[str, object]]]", ray.nodes)()
-    return any(found["NodeID"] == node and found["Alive"] for found in nodes)
+    living = {node["NodeID"] for node in nodes if node["Alive"]}
+    return sum(node in living for node in deaths)
 
 
 class _ActorShell:

@@ -100,8 +100,9 @@ def test_nodes_join_and_die_and_no_item_is_blamed(cluster: "Cluster", tmp_path: 
             wait_until(lambda deaths=deaths: len(begun(tmp_path, "item")) == deaths + 1)  # type: ignore[misc]
             first = second
         add(cluster, num_cpus=1)
-        others = [pool.submit(waiting(tmp_path, f"other{number}")) for number in range(3)]
-        wait_until(lambda: all(begun(tmp_path, f"other{number}") for number in range(3)))  # four at once need both
+        # The item runs alone on its worker by now: these two begin only on that of the node that joins.
+        others = [pool.submit(waiting(tmp_path, f"other{number}")) for number in range(2)]
+        wait_until(lambda: all(begun(tmp_path, f"other{number}") for number in range(2)))
         (tmp_path / "go").touch()
         nodes = {future.result(DEADLINE_S)["node"] for future in [item, *others]}
     finally:
