@@ -65,7 +65,7 @@ def preprocess(request: PreprocessRequest, map_shards: ShardMap[Source] = in_ord
     """Make or complete a dataset. Videos are cut into shards; each shard's clips go through all stages."""
     sources, skipped = find_videos(request.inputs)
     jobs = preprocessing(request)
-    with workplace(request, f"preprocess {request.dataset}", new_store=True) as place:
+    with workplace(request, f"preprocess {request.dataset}", f"datasets/{request.dataset}", new_store=True) as place:
         if skipped:
             place.tally.outcomes["files that are not video, passed over"] = skipped
         sources = list(with_digests(place.store, sources))
@@ -85,7 +85,7 @@ def preprocess(request: PreprocessRequest, map_shards: ShardMap[Source] = in_ord
 
         planned, unfinished = _finish_what_is_cached(place, jobs, sources, write_rows)
         place.tally.estimate = planned.compute_seconds
-        for ledger in map_shards(work, unfinished):
+        for ledger in map_shards(work, unfinished, place.tally):
             place.ledger.add(ledger)
         missing = jobs.missing(sources)
         parts.extend(write_shard(place.store, request.dataset, missing))

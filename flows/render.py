@@ -39,7 +39,7 @@ def render(request: RenderRequest, map_shards: ShardMap[Pair] = in_order) -> Sum
     dataset = request.dataset or named
     if not dataset:
         raise WrongUseError(f"{request.pairs} does not say which dataset its clips are of; give --dataset")
-    with workplace(request, f"render {request.renderer}") as place:
+    with workplace(request, f"render {request.renderer}", f"runs/{request.run}") as place:
         clips = clip_rows(read_clips(place.store, dataset))
         check_pairs(pairs, clips)
         check_understood(renderer_class(request.renderer).card, pairs, clips)
@@ -50,7 +50,7 @@ def render(request: RenderRequest, map_shards: ShardMap[Pair] = in_order) -> Sum
         def work(shard: Sequence[Pair]) -> Ledger:
             return place.drive([jobs.chain(pair) for pair in shard])
 
-        for ledger in map_shards(work, make_shards(pairs, lambda pair: pair.driving_count)):
+        for ledger in map_shards(work, make_shards(pairs, lambda pair: pair.driving_count), place.tally):
             place.ledger.add(ledger)
         rows = [row for pair in pairs if (row := jobs.row(pair, place.index)) is not None]
         listing = run_path(request.run, f"renders/{request.renderer}.parquet")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from reenactory.infra.sources import Source
 from reenactory.tasks.adopt import Params as AdoptParams
@@ -22,6 +23,16 @@ class Rendered:
     renderer: str
     stage: str  # "render" or "adopt"
     key: str
+
+
+class Scored(NamedTuple):
+    """A render that was scored, and where what was made of it lies."""
+
+    rendered: Rendered
+    score_key: str
+    features_key: str
+    real_key: str  # of the features of the frames that drove it
+    dropped: int  # frames that were not rendered
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from reenactory.infra.keys import Recipe
 from reenactory.models.weights import overridden, sha256_of
 from reenactory.tasks.outcomes import Outcome
 
-STAGES = ("detect", "track", "crop", "matte", "face3d", "features", "render", "adopt", "score")
+STAGES = ("detect", "track", "crop", "matte", "face3d", "features", "render", "adopt", "score", "pool")
 
 
 MOST_RECIPES = 64  # a run has ten; a worker, to whom parameters come with every job, begins anew now and then
@@ -76,13 +76,20 @@ class ArtefactRef:
 
 
 @dataclass(frozen=True)
+class ArtefactsRef:
+    """Files of many artefacts as one input: a sequence that decodes one whenever it is asked for it, and keeps none."""
+
+    refs: tuple[ArtefactRef, ...]
+
+
+@dataclass(frozen=True)
 class SourceRef:
     """The user's own file as an input: a path, or an s3:// address that is downloaded first."""
 
     uri: str
 
 
-Ref = ArtefactRef | SourceRef
+Ref = ArtefactRef | ArtefactsRef | SourceRef
 
 
 # By stage and id of the parameters. These are kept in it too, so that no other object gets their id meanwhile.
