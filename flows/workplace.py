@@ -137,7 +137,8 @@ def workplace(where: Where, title: str, alone_on: str, new_store: bool = False) 
     store = open_store(where.store, create=new_store)
     device = resolve_device(where.device)
     workers = default_workers(device) if where.workers is None else where.workers
-    factory = partial(StageWorker, where.store, Runtime(device, Settings().threads))
+    # By its whole address: a worker may stand in another folder, where a relative path means another place.
+    factory = partial(StageWorker, store.uri, Runtime(device, Settings().threads))
     pool: Pool[Chain, list[Record]]
     pool = RayPool(factory, workers, use_gpu=device == "cuda") if workers else InlinePool(factory)
     try:

@@ -118,8 +118,8 @@ class Job:
         recipe = self._recipe
         return tuple(recipe.key(upstream) for upstream in self.upstream)
 
-    @property
-    def _recipe(self) -> Recipe:
+    @cached_property
+    def _recipe(self) -> Recipe:  # travels with the job: its record names the weights that its keys were made of
         return _recipe(get_stage(self.stage), self.stage, self.params)
 
     def only(self, wanted: Callable[[str], bool]) -> "Job":
