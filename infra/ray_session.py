@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,8 @@ from reenactory.infra.shipped_code import shipped_code
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
+
+KNOCK_S = 10.0  # for a cluster's head to take a connection
 
 # Linux kills Ray's servers when the *thread* that started them ends (they ask for it, so that none outlives a killed
 # run). A pool's own thread ends with the pool; this one stays as long as the process.
@@ -67,12 +70,20 @@ def _join(address: str, logging_level: int) -> None:
     with shipped_code() as folder:  # sent while Ray begins
         brought: dict[str, object] = {"env_vars": passed_on, "working_dir": str(folder)}
         try:
+            _knock(address)
             ray.init(address=address, runtime_env=brought, logging_level=logging_level, log_to_driver=False)
-        except (ConnectionError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise NoClusterError(
                 f"no Ray cluster answers at {address!r} ({str(error).splitlines()[0]}); start one with "
                 "`ray start --head`, or leave --ray-address and REENACTORY_RAY_ADDRESS out to have one for this run"
             ) from None
+
+
+def _knock(address: str) -> None:
+    """OSError where nobody listens: Ray itself tries for minutes before it says so."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), KNOCK_S).close()
 
 
 def stop_ray(handles: "list[ActorHandle[Any]]", started_here: bool) -> None:

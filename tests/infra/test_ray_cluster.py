@@ -1,6 +1,5 @@
 """A cluster of several raylets on this machine: nodes join and die, GPUs are shared, the code travels."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,11 +136,8 @@ def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -
     ray = pytest.importorskip("ray")
     ray.shutdown()
     monkeypatch.setenv("REENACTORY_RAY_ADDRESS", "127.0.0.1:1")
-    monkeypatch.setenv("RAY_gcs_rpc_server_connect_timeout_s", "1")
-    monkeypatch.setenv("RAY_gcs_server_request_timeout_seconds", "1")
     pool: RayPool[Ask, dict[str, str]] = RayPool(make_factory(), workers=1)
     error = pool.submit({}).exception(DEADLINE_S)
     pool.close()
     assert isinstance(error, NoClusterError)
     assert "no Ray cluster answers at '127.0.0.1:1'" in str(error)
-    assert os.environ["REENACTORY_RAY_ADDRESS"] == "127.0.0.1:1"
