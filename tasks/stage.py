@@ -18,7 +18,7 @@ from reenactory.infra.keys import Recipe
 from reenactory.models.weights import overridden, sha256_of
 from reenactory.tasks.outcomes import Outcome
 
-STAGES = ("detect", "track", "crop", "matte", "face3d", "features", "render", "adopt", "score", "pool")
+STAGES = ("detect", "track", "crop", "matte", "face3d", "features", "render", "publish", "adopt", "score", "pool")
 
 
 MOST_RECIPES = 64  # a run has ten; a worker, to whom parameters come with every job, begins anew now and then

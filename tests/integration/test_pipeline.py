@@ -161,7 +161,7 @@ def test_a_replaced_landmarker_recomputes_face3d_and_what_follows(
     copied = render(RenderRequest(pairs=str(calm.pairs), renderer="copy", store=store, run=RUN, workers=0))
     assert stages_computed(copied) == {}  # it reads no coefficients
     warped = render(RenderRequest(pairs=str(calm.pairs), renderer="warp", store=store, run=RUN, workers=0))
-    assert stages_computed(warped) == {"render": 2}
+    assert stages_computed(warped) == {"render": 2, "publish": 2}
     scored = evaluate(EvaluateRequest(store=store, run=RUN, workers=0))
     assert scored.computed["score"] == 4 and scored.failed == 0
 
