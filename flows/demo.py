@@ -21,7 +21,7 @@ from reenactory.tasks.presets import Preset
 RUN = "demo"
 RENDERERS = ("copy", "warp")
 CLIPS = {"demo_woman": "woman.mp4", "demo_man": "man.mp4", "demo_no_face": "no_face.mp4"}
-UNUSED_WEIGHTS = frozenset({"lpips_vgg16", "open_face_model"})
+UNUSED_WEIGHTS = frozenset({"lpips_vgg16"})
 
 PRESET = Preset.IN_THE_WILD  # the published filters want faces of 256 px; these clips are 640x360
 
@@ -74,7 +74,7 @@ def _bring_out(store_uri: str, out: Path, summary: Summary) -> dict[str, str]:
     store = open_store(store_uri)
     (out / "renders").mkdir(exist_ok=True)
     for path in store.list(f"runs/{RUN}/renders/"):
-        if path.endswith(".mp4"):
+        if path.endswith((".mp4", ".json")):
             shutil.copyfile(store.local_path(path, out), out / "renders" / Path(path).name)
     shutil.copyfile(store.local_path(f"runs/{RUN}/report.html", out), out / "report.html")
     (out / "summary.json").write_text(summary.model_dump_json(indent=1))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, RLock, Thread
+from types import MappingProxyType
 from typing import NamedTuple
 
 from rich.console import Console
@@ -15,6 +16,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 PLAIN_INTERVAL_S = 10.0
 SETTLING_S = 5.0  # workers start and load their networks: no pace to speak of
 ALMOST = 0.95  # an item that takes longer than it should is taken to be nearly done
+
+NONE: Mapping[str, int] = MappingProxyType({})
 
 
 class Running(NamedTuple):
@@ -45,7 +48,7 @@ class Tally:
     started: float = field(default_factory=time.monotonic)
     lock: RLock = field(default_factory=RLock)
 
-    def expect(self, units: float, items: Mapping[str, int]) -> None:
+    def expect(self, units: float, items: Mapping[str, int] = NONE) -> None:
         """More work is known: seconds of a worker, and items by stage. Negative where it turns out to be done."""
         with self.lock:
             self.expected += units
@@ -55,7 +58,7 @@ class Tally:
         with self.lock:
             self.running[label] = Running(time.monotonic(), units)
 
-    def end(self, label: str, units: float, items: Mapping[str, int]) -> None:
+    def end(self, label: str, units: float, items: Mapping[str, int] = NONE) -> None:
         with self.lock:
             self.running.pop(label, None)
             self.finished += units

@@ -1,5 +1,6 @@
 """One interface over a local folder and an S3 bucket: named objects that appear whole or not at all."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -8,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from reenactory.infra.addresses import user_path, without_credentials
 
 TEMP_PREFIX = ".tmp-"  # names of files under construction; never listed, never a valid object name
+PLAIN_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")  # no part begins with a dot
 MAX_PATH_BYTES = 512  # S3 allows 1024 for prefix and path together
 MAX_NAME_BYTES = 255  # file systems allow no more for one name
 
@@ -131,6 +133,8 @@ def is_object_path(path: str) -> bool:
 
 def checked_path(path: str) -> str:
     """`path` itself when it is a relative POSIX path that both kinds of store can hold; else BadPathError."""
+    if len(path) <= MAX_NAME_BYTES and PLAIN_PATH.fullmatch(path):
+        return path  # nearly all of them, in a tenth of the time
     components = path.split("/")
     encoded = path.encode(errors="replace")
     faults = {

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from reenactory.infra.store import DamagedObject, Store
 
+UNREADABLE = (pa.ArrowException, OSError, ValueError)  # what Arrow raises for damaged files and other contents
 ROWS_AT_ONCE = 500_000  # of a table that is written in parts
 
 
@@ -32,7 +33,7 @@ def get_table(store: Store, path: str, columns: Sequence[str] | None = None) -> 
         return pq.read_table(
             payload, columns=None if columns is None else list(columns), page_checksum_verification=True
         )
-    except (pa.ArrowException, OSError, ValueError) as error:  # Arrow's own errors are of all three kinds
+    except UNREADABLE as error:
         raise DamagedObject(path, store.uri, "remove it, and run the command that made it again") from error
 
 

@@ -11,11 +11,12 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 from pydantic import JsonValue
 
+from reenactory.infra.digests import DIGEST_TABLE
 from reenactory.infra.index_parts import rewrite
 from reenactory.infra.keys import digest
 from reenactory.infra.lineage import Lineage
 from reenactory.infra.records import RECORD_NAME
-from reenactory.infra.sources import DIGEST_TABLE, identity_of
+from reenactory.infra.sources import identity_of
 from reenactory.infra.store import DamagedObject, Store
 from reenactory.infra.tables import get_table, put_table, table_bytes
 from reenactory.infra.upkeep import ARTEFACTS
@@ -59,6 +60,10 @@ class Traces:
             or item.rpartition("/")[2] in self.pairs
             or row.get("uri") in self.videos
         )
+
+    def in_name(self, name: str) -> bool:
+        """Whether a file of a run is of one of their pairs: PAIR__RENDERER and a suffix."""
+        return any(name[: found.start()] in self.pairs for found in re.finditer("(?=__)", name))
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -155,10 +160,10 @@ class _Eraser:
             self._file(path)
         elif name.endswith(".parquet"):
             self.table(path, traces)
+        elif traces.in_name(name) or (name.endswith(".html") and self._told_in(path, traces)):
+            self._file(path)
         elif name.endswith(".json"):
             self._json(path, traces)
-        elif name.partition("__")[0] in traces.pairs or (name.endswith(".html") and self._told_in(path, traces)):
-            self._file(path)
 
     def table(self, path: str, traces: Traces) -> None:
         table = get_table(self._store, path)

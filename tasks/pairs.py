@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reenactory.infra.keys import digest
+from reenactory.infra.tables import UNREADABLE
 from reenactory.tasks.errors import WrongUseError
 
 SCHEMA = pa.schema(
@@ -33,7 +34,6 @@ DATASET = b"dataset"  # which clips table the names belong to
 SHA256 = b"pairs_sha256"
 DRAWN_BY = b"drawn_by"  # protocol, seed and limits in words; believed only while the hash beside it holds
 METADATA = (DATASET, SHA256, DRAWN_BY)
-UNREADABLE = (pa.ArrowException, OSError, ValueError)  # what Arrow raises for damaged files and other contents
 
 
 class Pair(NamedTuple):

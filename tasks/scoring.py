@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from reenactory.infra.sources import Source
 from reenactory.tasks.adopt import Params as AdoptParams
-from reenactory.tasks.extractors import extractor_named
+from reenactory.tasks.extractors import extractor_named, smoothing_of
 from reenactory.tasks.face3d import Params as Face3dParams
 from reenactory.tasks.features import Params as FeaturesParams
 from reenactory.tasks.pairs import Pair
@@ -56,7 +56,8 @@ class Scoring:
         frames = ArtefactRef(rendered.stage, rendered.key, "frames.mp4")
         driven_by = self.clips[pair.driving_clip]
         # As the driver was fitted, or the two could not be compared.
-        params = Face3dParams(extractor=extractor_named(driven_by.get("extractor")), require_face=False)
+        made_by = driven_by.get("extractor")
+        params = Face3dParams(extractor=extractor_named(made_by), smoothing=smoothing_of(made_by), require_face=False)
         fitting = Job("face3d", params, ((rendered.key,),), label, count, {"frames": frames})
         face = ArtefactRef("face3d", fitting.keys[0], "coefficients.parquet")
         looking = Job(

@@ -12,6 +12,7 @@ from reenactory.flows.cli.options import (
     MetadataOption,
     PrefectOption,
     PresetOption,
+    RayAddressOption,
     RetryOption,
     SetOption,
     SplitListOption,
@@ -19,7 +20,7 @@ from reenactory.flows.cli.options import (
     WeightsOption,
     WorkersOption,
 )
-from reenactory.flows.cli.shell import console, run_flow, say, use_weights
+from reenactory.flows.cli.shell import console, run_flow, say, use_cluster, use_weights
 
 app = typer.Typer()
 
@@ -32,6 +33,7 @@ def preprocess(
     metadata: MetadataOption = None,
     split_list: SplitListOption = None,
     workers: WorkersOption = None,
+    ray_address: RayAddressOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
     preset: PresetOption = "fomm",
@@ -45,6 +47,7 @@ def preprocess(
     from reenactory.flows.preprocess import PreprocessRequest, preprocess
 
     use_weights(weights)
+    use_cluster(ray_address)
     request = PreprocessRequest.model_validate(
         {
             "inputs": inputs,
@@ -106,7 +109,7 @@ def pairs(
         str | None,
         typer.Option(
             help="self, cross, or a paper's: 3dflowrenderer-self, 3dflowrenderer-cross, multiguidance-self, "
-            "multiguidance-cross, multiguidance-celebv, pirenderer (docs/protocols.md)."
+            "multiguidance-cross, multiguidance-celebv, pirenderer, nofa-self (docs/protocols.md)."
         ),
     ] = None,
     pairs_list: Annotated[

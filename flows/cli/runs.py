@@ -8,6 +8,7 @@ import typer
 from reenactory.flows.cli.options import (
     DeviceOption,
     PrefectOption,
+    RayAddressOption,
     RetryOption,
     RunOption,
     SetOption,
@@ -15,7 +16,7 @@ from reenactory.flows.cli.options import (
     WeightsOption,
     WorkersOption,
 )
-from reenactory.flows.cli.shell import console, run_flow, use_weights
+from reenactory.flows.cli.shell import console, run_flow, use_cluster, use_weights
 
 app = typer.Typer()
 
@@ -27,7 +28,16 @@ def render(
     store: StoreOption,
     run: RunOption,
     dataset: Annotated[str | None, typer.Option(help="Default: the one that the pair file names.")] = None,
+    label: Annotated[bool, typer.Option(help="'re-enacted: RENDERER' in a corner of the videos for people.")] = True,
+    watermark: Annotated[bool, typer.Option(help="The render's id, invisible, in the videos for people.")] = True,
+    consent: Annotated[
+        Path | None, typer.Option(help="Consent manifest (CSV, Parquet, TOML): pairs without consent are rejected.")
+    ] = None,
+    require_consent: Annotated[
+        bool, typer.Option("--require-consent", help="Refuse to start without --consent.")
+    ] = False,
     workers: WorkersOption = None,
+    ray_address: RayAddressOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
     weights: WeightsOption = None,
@@ -37,6 +47,7 @@ def render(
     from reenactory.flows.render import RenderRequest, render
 
     use_weights(weights)
+    use_cluster(ray_address)
     request = RenderRequest.model_validate(
         {
             "pairs": str(pairs),
@@ -44,6 +55,10 @@ def render(
             "store": store,
             "run": run,
             "dataset": dataset,
+            "label": label,
+            "watermark": watermark,
+            "consent": str(consent) if consent else None,
+            "require_consent": require_consent,
             "workers": workers,
             "device": device,
             "retry": retry or [],
@@ -71,7 +86,16 @@ def evaluate(
         str | None,
         typer.Option(help="With --renders: I/N cuts the I-th of N panels of equal width, from the left."),
     ] = None,
+    first_frame: Annotated[
+        str,
+        typer.Option(
+            help="With --renders: what each begins with. driven: a frame per driving frame; extra: one more before "
+            "them, left away; source: the source in place of the first; missing: the second. In the last two the "
+            "first is not scored."
+        ),
+    ] = "driven",
     workers: WorkersOption = None,
+    ray_address: RayAddressOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
     knobs: SetOption = None,
@@ -84,6 +108,7 @@ def evaluate(
     from reenactory.flows.score_table import render_scores
 
     use_weights(weights)
+    use_cluster(ray_address)
     request = EvaluateRequest.model_validate(
         {
             "store": store,
@@ -93,6 +118,7 @@ def evaluate(
             "pairs": str(pairs) if pairs else None,
             "dataset": dataset,
             "panel": panel,
+            "first_frame": first_frame,
             "workers": workers,
             "device": device,
             "retry": retry or [],
@@ -109,9 +135,11 @@ def compare(
     run_b: Annotated[str, typer.Argument(metavar="RUN_B")],
 ) -> None:
     """Two runs on the pairs they share: difference per metric with its interval, as a table and as a page."""
-    from reenactory.flows.compare import compare, write_comparison
+    from reenactory.flows.compare import cautions, compare, write_comparison
     from reenactory.flows.comparison_table import render_comparison
 
     lines = compare(store, run_a, run_b)
     console().print(render_comparison(lines))
+    for caution in cautions(store, run_a, run_b):
+        typer.echo(f"⚠ {caution}")
     typer.echo(f"results: report={write_comparison(store, run_a, run_b, lines)}")

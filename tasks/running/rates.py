@@ -15,6 +15,7 @@ TYPICAL_SECONDS_PER_FRAME = {
     "face3d": 0.02,
     "features": 0.16,
     "render": 0.03,
+    "publish": 0.006,
     "adopt": 0.01,
     "score": 0.03,
     "pool": 0.003,
