@@ -93,6 +93,8 @@ def _rows(path: Path, content: bytes) -> list[dict[str, object]]:
                 if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
                     raise WrongUseError(f"{path}: a TOML manifest is a list of [[{TABLE}]] tables")
                 return found
+    except WrongUseError:  # a ValueError itself
+        raise
     except (*UNREADABLE, csv.Error) as error:  # text that is no UTF-8 or no TOML is a ValueError
         raise WrongUseError(f"{path}: not a consent manifest that can be read ({error})") from error
     raise WrongUseError(f"{path}: a consent manifest is a .csv, .parquet or .toml file")

@@ -4,11 +4,11 @@ A reason, `done` or `refused: ...` is a verdict; any other exception than those 
 crash.
 """
 
-import json
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -31,9 +31,11 @@ from reenactory.infra.sources import find_videos
 from reenactory.infra.store import DamagedObject, open_store
 from reenactory.infra.tables import put_table
 from reenactory.infra.upkeep import collect_garbage, faults
+from reenactory.infra.video import VideoFault
 from reenactory.models.archives import BadArchive, extract_member
 from reenactory.models.weights import locate
 from reenactory.tasks import adopt, detect, track
+from reenactory.tasks.consent import read_consent
 from reenactory.tasks.dataset import CLIPS, read_clips
 from reenactory.tasks.outcomes import Reason, Rejected
 from reenactory.tasks.pairs import Pair, make_pair, read_pairs, to_table
@@ -71,10 +73,11 @@ def trials(folder: Path) -> dict[str, Trial]:
         "manifest": Trial(120, _manifests(folder), OF_TEXT, _manifest),
         "metadata": Trial(120, _metadata(), OF_TEXT, _tracked),
         "pairs": Trial(100, _pair_files(folder), OF_TEXT, _pairs),
-        "record": Trial(60, _record(folder), OF_TEXT, _damaged_record),
+        "consent": Trial(40, _consents(), OF_TEXT, _consent),
+        "record": Trial(40, _record(folder), OF_TEXT, _damaged_record),
         "index": Trial(40, _index_part(folder), OF_BYTES, _damaged_index),
-        "table": Trial(40, _table(folder), OF_BYTES, _damaged_table),
-        "archive": Trial(40, _archives(folder), OF_BYTES, _archive),
+        "table": Trial(30, _table(folder), OF_BYTES, _damaged_table),
+        "archive": Trial(30, _archives(folder), OF_BYTES, _archive),
     }
 
 
@@ -120,7 +123,7 @@ def _picture(file: Path, folder: Path) -> str:
 def _adopted(video: Path, folder: Path) -> str:
     try:
         (outcome,) = adopt.run(adopt.Item(folder, video, 1, 32, 25, 1), adopt.Params(), None)
-    except adopt.VideoFault as fault:  # the runner's part
+    except VideoFault as fault:  # the runner's part
         return f"adopt {Reason(fault.code)}"
     return f"adopt {outcome.reason if isinstance(outcome, Rejected) else 'done'}"
 
@@ -198,6 +201,19 @@ def _pairs(file: Path, folder: Path) -> str:
     return "done"
 
 
+def _consents() -> dict[str, bytes]:
+    table = ["subject,uses,expires,training", "ann,both,2030-01-01,yes", "bob,source,never,no", ""]
+    toml = ["[[consent]]", 'subject = "ann"', 'uses = "both"', "expires = 2030-01-01", ""]
+    toml += ["[[consent]]", 'subject = "bob"', 'uses = "driver"', 'expires = "never"', ""]
+    return {"consent.csv": "\n".join(table).encode(), "consent.toml": "\n".join(toml).encode()}
+
+
+def _consent(file: Path, folder: Path) -> str:
+    consent = read_consent(file)
+    refusal = consent.refusal(make_pair("self", "a", 0, "b", 1, 8, 0), {"a": "ann", "b": "bob"}, date(2026, 1, 1))
+    return "consent refused" if refusal else "consent given"
+
+
 def _record(folder: Path) -> dict[str, bytes]:
     """Made anew by each trial in a store of its own; here only its bytes."""
     store = open_store(str(folder / "records"))
@@ -218,6 +234,8 @@ def _damaged_record(file: Path, folder: Path) -> str:
     store = open_store(str(shutil.copytree(original, folder / "store")))
     path = artefact_path("crop", KEY, RECORD_NAME)
     truth = Record.model_validate_json(store.get(path))
+    for part in parts_of(store, "crop"):  # it would vouch for the artefact
+        store.delete(part)
     store.put(path, file.read_bytes())
     entry = RecordIndex(store).get("crop", KEY)
     assert entry is None or entry._replace(seconds=truth.seconds) == Entry.of(truth)
@@ -260,14 +278,9 @@ def _table(folder: Path) -> dict[str, bytes]:
 def _damaged_table(file: Path, folder: Path) -> str:
     store = open_store(str(folder / "store"))
     store.put("datasets/d/clips/part-0.parquet", file.read_bytes())
-    return (
-        "as written" if read_clips(store, "d", done_only=False).to_pylist() == _as_read() else "read, with other values"
-    )
-
-
-def _as_read() -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = pa.Table.from_pylist(_clips(), schema=CLIPS).to_pylist()
-    return rows
+    rows = read_clips(store, "d", done_only=False).to_pylist()
+    written = pa.Table.from_pylist(_clips(), schema=CLIPS).to_pylist()
+    return "as written" if rows == written else "read, with other values"
 
 
 def _archives(folder: Path) -> dict[str, bytes]:
@@ -286,8 +299,3 @@ def _archive(file: Path, folder: Path) -> str:
     except BadArchive:
         return "refused: BadArchive"
     return "a file came out, for its sha256 to be judged"
-
-
-def verdicts(value: str) -> Iterator[str]:
-    """The words of a verdict."""
-    yield from json.loads(value)
