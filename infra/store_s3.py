@@ -70,7 +70,10 @@ def s3_client(process: int) -> "S3Client":
         read_timeout=settings.s3_timeout_s,
     )
     # A session of its own: the default one is not safe to make clients from in several threads.
-    return Session().client("s3", config=retries)
+    try:
+        return Session().client("s3", config=retries)
+    except ValueError:  # its text repeats the address, with whatever is in it
+        raise StoreUnusable("AWS_ENDPOINT_URL is no address of a server; write it as http://host:port") from None
 
 
 def open_s3_store(uri: str) -> "S3Store":

@@ -83,7 +83,9 @@ def probe(path: Path, timeout_s: float = 20.0) -> VideoInfo:
 @contextmanager
 def _opened(path: Path, timeout_s: float) -> Iterator[InputContainer]:
     try:
-        with av.open(str(path.absolute()), options=_OPTIONS, timeout=(timeout_s, timeout_s)) as container:
+        with av.open(
+            str(path.absolute()), options=_OPTIONS, timeout=(timeout_s, timeout_s), metadata_errors="replace"
+        ) as container:
             yield container
     except (av.error.ExitError, av.error.TimeoutError) as error:
         raise VideoFault(FaultCode.DECODE_TIMEOUT, f"the header did not arrive within {timeout_s:g} s") from error

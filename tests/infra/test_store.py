@@ -103,7 +103,24 @@ def test_names_that_are_hard_to_carry(store: Store) -> None:
     assert list(store.list("")) == sorted(names)
 
 
-BAD_PATHS = ["", "/a", "a/", "a//b", "..", "a/../b", "./a", "a/.", "a\\b", "a\0b", "a" * 513, ".tmp-1", "a/.tmp-1"]
+BAD_PATHS = [
+    "",
+    "/a",
+    "a/",
+    "a//b",
+    "..",
+    "a/../b",
+    "./a",
+    "a/.",
+    "a\\b",
+    "a\0b",
+    "a/" * 300 + "a",
+    "a" * 256,
+    "\u00e9" * 128,
+    "a\udcff",
+    ".tmp-1",
+    "a/.tmp-1",
+]
 
 
 def test_malformed_paths_are_refused_by_every_method(store: Store, tmp_path: Path) -> None:
