@@ -27,6 +27,7 @@ VIDEO_SUFFIXES = frozenset(
 MANIFEST_SUFFIXES = frozenset({".csv", ".parquet"})
 VOXCELEB_PERSON = re.compile(r"^id\d{5}$")
 MOST_IDENTITY_CHARS = 150
+UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # in a name: controls, and what is no UTF-8
 
 
 class UnusableInputError(ValueError):
@@ -99,7 +100,7 @@ def _from_folder(folder: Path) -> tuple[list[Source], int]:
                 continue
             stat = os.lstat(f"{real}/{name}")
             if S_ISREG(stat.st_mode):
-                videos.append(Source(f"{real}/{name}", stem, _identity(stem, person), _stamp(stat)))
+                videos.append(Source(_checked_name(f"{real}/{name}"), stem, _identity(stem, person), _stamp(stat)))
             elif (place / name).is_file():  # a link; else a broken one, or a socket
                 videos.append(_local(place / name))
     return videos, others
@@ -107,8 +108,8 @@ def _from_folder(folder: Path) -> tuple[list[Source], int]:
 
 def _local(path: Path, identity: str | None = None) -> Source:
     absolute = path.resolve()
-    if not (_is_text(str(absolute)) and _is_text(path.name)):
-        raise UnusableInputError(f"{str(path)!r}: the name has control characters or is not UTF-8; rename the file")
+    _checked_name(str(path))
+    _checked_name(str(absolute))
     stat = absolute.stat()
     # The names are those of the path as given: a link's target may be called after its content.
     return Source(str(absolute), path.stem, identity or identity_of(path.absolute()), _stamp(stat))
@@ -142,7 +143,7 @@ def _from_manifest(path: Path) -> list[Source]:
     videos = table["video"].tolist()
     identities = table["identity"].tolist() if "identity" in table.columns else [None] * len(table)
     return [
-        _local(_listed(path, video), _identity(path, identity))
+        _local(_listed(path, video), _person_named(path, identity))
         for video, identity in zip(videos, identities, strict=True)
     ]
 
@@ -159,12 +160,12 @@ def _listed(manifest: Path, video: object) -> Path:
     return file
 
 
-def _identity(manifest: Path, value: object) -> str | None:
+def _person_named(manifest: Path, value: object) -> str | None:
     """The person that a row names; None where it names none. It becomes part of clip ids and of lines of text."""
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return None
     name = str(value)
-    if not _is_text(name) or not name.strip() or len(name) > MOST_IDENTITY_CHARS:
+    if UNFIT.search(name) or not name.strip() or len(name) > MOST_IDENTITY_CHARS:
         raise UnusableInputError(
             f"{manifest}: identity {name[:50]!r} is empty, has control characters or is longer than "
             f"{MOST_IDENTITY_CHARS} characters"
@@ -176,9 +177,11 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)[:200]
 
 
-def _is_text(name: str) -> bool:
-    """Whether a name fits into one line of UTF-8. Of bytes that are not UTF-8, Python makes surrogates (Cs)."""
-    return not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in name)
+def _checked_name(place: str) -> str:
+    """An address that fits into one line of a table: Python makes surrogates of bytes that are not UTF-8."""
+    if UNFIT.search(place):
+        raise UnusableInputError(f"{place!r}: the name has control characters or is not UTF-8; rename the file")
+    return place
 
 
 def _from_s3(uri: str) -> tuple[list[Source], int]:
@@ -220,7 +223,10 @@ def _distinct_ids(sources: list[Source]) -> list[Source]:
 
 def _looks(source: Source) -> str:
     """How the beginning of its clip ids looks: composed or not, and without characters that do not show."""
-    name = unicodedata.normalize("NFKC", f"{source.identity}#{source.video_id}")
+    name = f"{source.identity}#{source.video_id}"
+    if name.isascii():
+        return name
+    name = unicodedata.normalize("NFKC", name)
     return "".join(char for char in name if unicodedata.category(char) != "Cf")
 
 

@@ -54,5 +54,5 @@ def test_a_damaged_table_is_said_to_be_so(tmp_path: Path, place: float) -> None:
     data = bytearray(store.get("t.parquet"))
     data[int(place * len(data))] ^= 255
     store.put("t.parquet", bytes(data))
-    with pytest.raises(DamagedObject, match="t.parquet in .* is damaged: remove it"):
+    with pytest.raises(DamagedObject, match=r"t\.parquet in .* is damaged: remove it"):
         get_table(store, "t.parquet")
