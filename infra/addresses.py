@@ -11,6 +11,7 @@ _SIGNED = re.compile(
     re.IGNORECASE,
 )
 CROSSED_OUT = "***"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # the last: Python's, of other bytes
 
 
 def without_credentials(text: str) -> str:
@@ -32,3 +33,8 @@ def refuse_credentials(value: object) -> object:
 def user_path(text: str) -> Path:
     """The path that a person wrote; `~` is their home, and stays a name where there is none."""
     return Path(os.path.expanduser(text))  # noqa: PTH111 - pathlib's own raises for a user who does not exist
+
+
+def fits_in_a_line(name: str) -> bool:
+    """Whether a name has neither control characters nor what is no UTF-8: it goes into tables, lines and ids."""
+    return _CONTROL.search(name) is None

@@ -14,7 +14,7 @@ from stat import S_ISREG
 
 import pandas as pd
 
-from reenactory.infra.addresses import user_path, without_credentials
+from reenactory.infra.addresses import fits_in_a_line, user_path, without_credentials
 from reenactory.infra.digests import KnownDigests
 from reenactory.infra.keys import file_sha256
 from reenactory.infra.pictures import pictures_sha256
@@ -27,7 +27,6 @@ VIDEO_SUFFIXES = frozenset(
 MANIFEST_SUFFIXES = frozenset({".csv", ".parquet"})
 VOXCELEB_PERSON = re.compile(r"^id\d{5}$")
 MOST_IDENTITY_CHARS = 150
-UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # in a name: controls, and what is no UTF-8
 
 
 class UnusableInputError(ValueError):
@@ -165,7 +164,7 @@ def _person_named(manifest: Path, value: object) -> str | None:
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return None
     name = str(value)
-    if UNFIT.search(name) or not name.strip() or len(name) > MOST_IDENTITY_CHARS:
+    if not fits_in_a_line(name) or not name.strip() or len(name) > MOST_IDENTITY_CHARS:
         raise UnusableInputError(
             f"{manifest}: identity {name[:50]!r} is empty, has control characters or is longer than "
             f"{MOST_IDENTITY_CHARS} characters"
@@ -178,8 +177,8 @@ def _first_line(error: Exception) -> str:
 
 
 def _checked_name(place: str) -> str:
-    """An address that fits into one line of a table: Python makes surrogates of bytes that are not UTF-8."""
-    if UNFIT.search(place):
+    """An address that tables can hold."""
+    if not fits_in_a_line(place):
         raise UnusableInputError(f"{place!r}: the name has control characters or is not UTF-8; rename the file")
     return place
 
