@@ -62,7 +62,7 @@ def _number(row: Mapping[Hashable, object], name: str) -> float:
     except ValueError:
         value = math.nan
     if not abs(value) <= MOST:  # nor NaN
-        raise ValueError(f"{name} {str(row[name])[:80]!r} is not a number up to {MOST:g}")
+        raise ValueError(f"{name} {repr(row[name])[:80]} is not a number up to {MOST:g}")
     return value
 
 
