@@ -21,7 +21,7 @@ from reenactory.tasks.presets import Preset
 RUN = "demo"
 RENDERERS = ("copy", "warp")
 CLIPS = {"demo_woman": "woman.mp4", "demo_man": "man.mp4", "demo_no_face": "no_face.mp4"}
-UNUSED_WEIGHTS = frozenset({"lpips_vgg16", "open_face_model"})
+UNUSED_WEIGHTS = frozenset({"lpips_vgg16"})
 
 PRESET = Preset.IN_THE_WILD  # the published filters want faces of 256 px; these clips are 640x360
 
