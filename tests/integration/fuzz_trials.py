@@ -167,7 +167,7 @@ def _tracked(file: Path, folder: Path) -> str:
             said.add(str(outcome.reason))
         else:
             said |= {str(missed["reason"]) for missed in track.missed_of(dict(outcome.facts))} or {"done"}
-    return "track " + " ".join(sorted(said))
+    return f"track {' '.join(sorted(said)) or 'of no video'}"
 
 
 def _detections() -> pa.Table:
