@@ -19,7 +19,7 @@ from reenactory.infra.digests import KnownDigests
 from reenactory.infra.keys import file_sha256
 from reenactory.infra.pictures import pictures_sha256
 from reenactory.infra.store import Store
-from reenactory.infra.tables import UNREADABLE
+from reenactory.infra.tables import UNREADABLE, complaint
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".3gp"}
@@ -135,7 +135,7 @@ def _from_manifest(path: Path) -> list[Source]:
     try:
         table = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path, dtype=str)
     except UNREADABLE as error:
-        raise UnusableInputError(f"{path}: not a manifest that can be read ({_first_line(error)})") from error
+        raise UnusableInputError(f"{path}: not a manifest that can be read ({complaint(error)})") from error
     if "video" not in table.columns:
         columns = ", ".join(map(str, table.columns))
         raise UnusableInputError(f"{path}: a manifest needs a column 'video' (has: {columns}); 'identity' is optional")
@@ -170,10 +170,6 @@ def _person_named(manifest: Path, value: object) -> str | None:
             f"{MOST_IDENTITY_CHARS} characters"
         )
     return name
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
 
 
 def _checked_name(place: str) -> str:

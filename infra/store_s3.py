@@ -72,6 +72,8 @@ def s3_client(process: int) -> "S3Client":
     # A session of its own: the default one is not safe to make clients from in several threads.
     try:
         return Session().client("s3", config=retries)
+    except BotoCoreError:  # some are ValueErrors too
+        raise
     except ValueError:  # its text repeats the address, with whatever is in it
         raise StoreUnusable("AWS_ENDPOINT_URL is no address of a server; write it as http://host:port") from None
 

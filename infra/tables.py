@@ -14,6 +14,11 @@ UNREADABLE = (pa.ArrowException, OSError, ValueError)  # what Arrow raises for d
 ROWS_AT_ONCE = 500_000  # of a table that is written in parts
 
 
+def complaint(error: Exception) -> str:
+    """What an error says, in one short line: Arrow's own may be a page."""
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
+
+
 def table_bytes(table: pa.Table) -> bytes:
     """A table as a Parquet file; the same table gives the same bytes."""
     sink = pa.BufferOutputStream()

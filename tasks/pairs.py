@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reenactory.infra.keys import digest
-from reenactory.infra.tables import UNREADABLE
+from reenactory.infra.tables import UNREADABLE, complaint
 from reenactory.tasks.errors import WrongUseError
 
 SCHEMA = pa.schema(
@@ -100,14 +100,14 @@ def read_pairs(path: Path) -> PairFile:
     try:
         table = _read_csv(path) if path.suffix.lower() == ".csv" else pq.read_table(path)
     except UNREADABLE as error:
-        raise WrongUseError(f"{path}: not a pair file ({_first_line(error)})") from error
+        raise WrongUseError(f"{path}: not a pair file ({complaint(error)})") from error
     missing = [name for name in SCHEMA.names if name not in table.column_names]
     if missing:
         raise WrongUseError(f"{path}: not a pair file, column(s) {', '.join(missing)} missing")
     try:
         found = from_table(table)
     except UNREADABLE as error:
-        raise WrongUseError(f"{path}: a column has values of another kind ({_first_line(error)})") from error
+        raise WrongUseError(f"{path}: a column has values of another kind ({complaint(error)})") from error
     if any(value is None for pair in found.pairs for value in pair[:-1]):
         raise WrongUseError(f"{path}: only the seed may be empty, and some row lacks another value")
     unknown = {pair.protocol for pair in found.pairs} - {"self", "cross"}
@@ -136,10 +136,6 @@ def _named_alike(pairs: Sequence[Pair]) -> str | None:
         if first[:-1] != pair[:-1]:
             return pair.pair_id
     return None
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
 
 
 def _read_csv(path: Path) -> pa.Table:
