@@ -50,7 +50,7 @@ class Reader:
         if block.before:
             self._shell(block, block.before)
         if block.file:
-            (self.folder / block.file).write_text(block.code)
+            (self.folder / block.file).write_text(block.tried)
         elif block.is_run and block.language == "sh":
             self._shell(block, block.tried)
         elif block.is_run:

@@ -17,7 +17,12 @@ FIRST = ROOT / "docs" / "first-hour.md"
 LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
 OTHERS_OPTIONS = {"--start", "--out"}  # of models/flow3d/train_packed.py
 
-page_named = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).with_suffix("").as_posix()
+
+
+page_named = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,7 @@ def after_first_hour(own_cache: Path, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.mark.weights
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if any(block.is_run for block in blocks(page))], ids=lambda page: page.stem
+    "page", [page for page in PAGES if any(block.is_run for block in blocks(page))], ids=name_of
 )
 def test_its_blocks_run(page: Path, after_first_hour: Path, tmp_path: Path) -> None:
     """All pages but the first go on from where that one ends."""
@@ -111,7 +116,7 @@ def test_a_block_is_run_as_its_comments_say(tmp_path: Path) -> None:
     *good, bad = blocks(page)
     for block in good:
         reader.try_block(block)
-    with pytest.raises(AssertionError, match=r"page.md:25"):
+    with pytest.raises(AssertionError, match=r"page.md:20"):
         reader.try_block(bad)
 
 
