@@ -10,7 +10,8 @@ from torch import Tensor
 
 from reenactory.models.face_model.camera import Camera, project, rotation_from_angles
 from reenactory.models.face_model.conventions import CAMERA_DISTANCE, FOCAL
-from reenactory.models.face_model.model import FaceModel, vertex_normals
+from reenactory.models.face_model.model import FaceModel
+from reenactory.models.face_model.normals import vertex_normals
 from reenactory.models.face_model.shading import harmonics, light_of
 from reenactory.models.rasterizer.fragments import interpolate
 from reenactory.models.rasterizer.rasterize import rasterize
