@@ -9,7 +9,7 @@ import pytest
 
 from reenactory.flows.results import RUN_CONDITIONS
 from reenactory.infra import entries, outcome_log
-from reenactory.infra.sources import DIGEST_TABLE
+from reenactory.infra.digests import DIGEST_TABLE
 from reenactory.tasks import detect, pairs, pool
 from reenactory.tasks.dataset import CLIPS, FACE3D
 from reenactory.tasks.outcomes import Reason
