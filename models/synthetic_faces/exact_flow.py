@@ -27,7 +27,7 @@ def exact_flow(clip: SyntheticClip, source: int, target: int) -> ExactFlow:
     one, other = clip.uvz[source : source + 1], clip.uvz[target : target + 1]
     seen = rasterize(other, clip.triangles, (side, side))
     flow = computed_flow(seen, clip.triangles, one, other)[0]
-    view = view_source(one, clip.triangles, (side, side), OcclusionSettings("depth"))
+    view = view_source(one, clip.triangles, (side, side), OcclusionSettings(occlusion_rule="depth"))
     on_person = visible_from_source(view, seen, clip.triangles)[0]
     room = rasterize(one, clip.triangles, (side, side)).triangle[0] < 0
     return ExactFlow(flow, torch.where(seen.triangle[0] >= 0, on_person, room))
