@@ -1,4 +1,4 @@
-"""The machine of a user, for tests that run the product as a user does: weights at hand, none of the user's settings."""
+"""The machine of a user, for tests that run the product as a user does: weights are there, settings are not."""
 
 from collections.abc import Iterator
 from pathlib import Path

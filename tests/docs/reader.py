@@ -19,7 +19,7 @@ BLOCK_S = 300
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class BlockFailed(AssertionError):
+class BlockFailedError(AssertionError):
     """A block of a page does not do what the page says; the message has its output."""
 
 
@@ -45,7 +45,7 @@ class Reader:
         """Do what a block says.
 
         Raises:
-            BlockFailed: it ends with an error.
+            BlockFailedError: it ends with an error.
         """
         if block.before:
             self._shell(block, block.before)
@@ -71,7 +71,7 @@ class Reader:
         )
         sys.stdout.write(f"\n# {block.place}\n{code}{done.stdout}")
         if done.returncode:
-            raise BlockFailed(f"{block.place}: exit code {done.returncode}\n{code}\n{done.stdout}")
+            raise BlockFailedError(f"{block.place}: exit code {done.returncode}\n{code}\n{done.stdout}")
 
     def _python(self, block: Block) -> None:
         """In this process, so that a page's queries do not load pandas anew; a page's blocks share their names."""
@@ -81,7 +81,7 @@ class Reader:
             try:
                 exec(code, self._names)
             except Exception as error:
-                raise BlockFailed(f"{block.place}:\n{traceback.format_exc(limit=-3)}") from error
+                raise BlockFailedError(f"{block.place}:\n{traceback.format_exc(limit=-3)}") from error
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from words import all_options, commands_of, problem, unknown_knob
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FIRST = ROOT / "docs" / "first-hour.md"
 LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
-OTHERS_OPTIONS = {"--start", "--out"}  # of models/flow3d/train_packed.py
+OTHERS_OPTIONS = {"--start", "--share"}  # of models/flow3d/train_packed.py
 
 
 def name_of(page: Path) -> str:
@@ -38,9 +38,7 @@ def after_first_hour(own_cache: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.mark.weights
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if any(block.is_run for block in blocks(page))], ids=name_of
-)
+@pytest.mark.parametrize("page", [page for page in PAGES if any(block.is_run for block in blocks(page))], ids=name_of)
 def test_its_blocks_run(page: Path, after_first_hour: Path, tmp_path: Path) -> None:
     """All pages but the first go on from where that one ends."""
     if page == FIRST:
@@ -106,7 +104,7 @@ def test_a_block_is_run_as_its_comments_say(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "<!-- docs: file a.txt -->\n```text\nfive\n```\n"
-        "<!-- docs: before: touch b.txt -->\n<!-- docs: \"seven\" is \"five\" -->\n"
+        '<!-- docs: before: touch b.txt -->\n<!-- docs: "seven" is "five" -->\n'
         "```sh\nexport WORD=$(cat a.txt)\ntest -e b.txt\ntest $WORD = seven\n```\n"
         "```sh\ntest $WORD = five\n```\n"
         "```python\nfrom pathlib import Path\nword = Path('a.txt').read_text()\n```\n"
@@ -121,7 +119,12 @@ def test_a_block_is_run_as_its_comments_say(tmp_path: Path) -> None:
 
 
 def test_words_of_commands_that_do_not_exist_are_found() -> None:
-    wrong = ["reenactory preproces x", "reenactory render p.parquet --renderers warp", "make demmo", "python -m nowhere"]
+    wrong = [
+        "reenactory preproces x",
+        "reenactory render p.parquet --renderers x",
+        "make demmo",
+        "python -m nowhere",
+    ]
     assert [len(_problems(line)) for line in wrong] == [1, 1, 1, 1]
     assert not _problems("cd x && A=1 .venv/bin/reenactory store gc \\\n  --store out [--delete]  # now and then")
     assert unknown_knob("--set track.min_iuo=1") and not unknown_knob("track.min_iou")

@@ -10,6 +10,7 @@ import pytest
 from reenactory.flows.results import RUN_CONDITIONS
 from reenactory.infra import entries, outcome_log
 from reenactory.infra.digests import DIGEST_TABLE
+from reenactory.infra.settings import Settings
 from reenactory.tasks import detect, pairs, pool
 from reenactory.tasks.dataset import CLIPS, FACE3D
 from reenactory.tasks.outcomes import Reason
@@ -70,3 +71,11 @@ def test_every_reason_is_explained_once() -> None:
     rows = re.findall(r"^\| (`[A-Z].*?) \| .+ \| .+ \|$", (DOCS / "reasons.md").read_text(), re.MULTILINE)
     explained = [name for row in rows for name in re.findall(r"`([A-Z_0-9]+)`", row)]
     assert sorted(explained) == sorted(Reason)
+
+
+def test_every_setting_is_in_the_table_with_its_default() -> None:
+    section = (DOCS / "operations.md").read_text().partition("## Settings")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `REENACTORY_(\w+)` \| ([^|]+) \|", section, re.MULTILINE))
+    assert set(rows) == {name.upper() for name in Settings.model_fields}
+    numbers = {name: field.default for name, field in Settings.model_fields.items() if isinstance(field.default, float)}
+    assert {name: float(rows[name.upper()]) for name in numbers} == numbers
