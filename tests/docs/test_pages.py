@@ -5,6 +5,7 @@ The first hour's page is run once; every other page begins in a copy of the fold
 
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,13 @@ def test_what_is_not_run_has_the_words_of_real_commands(page: Path) -> None:
 
 def _problems(code: str) -> list[str]:
     return [found for words in commands_of(code) if (found := problem(words))]
+
+
+@page_named
+def test_toml_can_be_read(page: Path) -> None:
+    for block in blocks(page):
+        if block.language == "toml":
+            tomllib.loads(block.code)
 
 
 @page_named
