@@ -18,7 +18,7 @@ HOSTILE = (
 LARGE_AND_UNUSED = "lpips_vgg16"
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Scratch files in a folder of the tests, weights where they always are; nothing of the user's settings.
 

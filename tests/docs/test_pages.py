@@ -15,7 +15,8 @@ from words import all_options, commands_of, problem, unknown_knob
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FIRST = ROOT / "docs" / "first-hour.md"
-LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
+LINK = re.compile(r"\]\(([^)#]*)#?([^)]*)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 OTHERS_OPTIONS = {"--start", "--share"}  # of models/flow3d/train_packed.py
 
 
@@ -85,8 +86,17 @@ def test_options_and_knobs_that_it_names_exist(page: Path) -> None:
 
 @page_named
 def test_its_links_lead_somewhere(page: Path) -> None:
-    local = [link for link in LINK.findall(page.read_text()) if "://" not in link]
-    assert not [link for link in local if not (page.parent / link).exists()]
+    for link, anchor in LINK.findall(page.read_text()):
+        target = page.parent / link if link else page
+        if "://" in link:
+            continue
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), f"{link}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings: small letters, hyphens for spaces, nothing else but letters and digits."""
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in HEADING.findall(page.read_text())}
 
 
 @page_named
@@ -96,7 +106,7 @@ def test_blocks_that_other_tests_run_name_those_tests(page: Path) -> None:
 
 
 def test_the_index_has_every_page() -> None:
-    linked = set(LINK.findall((ROOT / "docs" / "README.md").read_text()))
+    linked = {link for link, _ in LINK.findall((ROOT / "docs" / "README.md").read_text())}
     assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"} <= linked
 
 

@@ -12,6 +12,11 @@ from reenactory.models.weights import locate
 __all__ = ["own_cache"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def users_machine(own_cache: Path) -> None:
+    """Every test here runs the product as a user does."""
+
+
 @pytest.fixture(scope="session")
 def videos(own_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one second of the man and of the woman, 640x360."""
