@@ -39,6 +39,8 @@ def _start(workers: int, use_gpu: bool) -> bool:
         return False
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Ray makes its workers nice (15): on a machine that others use too, they would get the crumbs of their own run.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     quiet = logging.ERROR
     address = Settings().ray_address
     if address:
