@@ -53,7 +53,7 @@ def test_its_blocks_run(page: Path, after_first_hour: Path, tmp_path: Path) -> N
 @page_named
 def test_each_block_says_what_it_is(page: Path) -> None:
     unnamed = [block.place for block in blocks(page) if block.language not in (*RUN, *SHOWN)]
-    assert not unnamed, f"a block is one of {RUN}, which are run, or of {SHOWN}"
+    assert not unnamed, f"a block is one of {RUN}, which are run, or of {SHOWN}; comments: tests/docs/blocks.py"
 
 
 @page_named
