@@ -57,8 +57,8 @@ def rendering(network: Flow3d, device: torch.device, frames: int, rounds: int) -
 
     @torch.inference_mode()
     def bare_frame(window: torch.Tensor) -> None:
-        code, person = network.mapping(window), network.person(image, matte)
-        face = network.refine(person, network.warp(person, code), code)
+        code, person = network.code(moves[:1], window), network.person(image, matte)
+        face = network.refine(person, network.warp(person, matte, code), code)
         network.inpaint(compose(face.picture, matte, image, matte), code)
 
     def bare() -> None:
@@ -66,7 +66,7 @@ def rendering(network: Flow3d, device: torch.device, frames: int, rounds: int) -
             bare_frame(moves[index : index + 1])
 
     def render() -> None:
-        for _ in animate(network, prepare(network, picture, alpha), windows, matter):
+        for _ in animate(network, prepare(network, picture, alpha, windows[0, :, 13]), windows, matter):
             pass
 
     with FlopCounterMode(display=False) as counter:

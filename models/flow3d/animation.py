@@ -9,8 +9,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reenactory.models.flow3d.composition import compose
-from reenactory.models.flow3d.network import Face, Flow3d
+from reenactory.models.flow3d.carrying import carry
+from reenactory.models.flow3d.config import MAX_RADIUS
+from reenactory.models.flow3d.composition import compose, foreground
+from reenactory.models.flow3d.network import Face, Flow3d, Painted, Warped
 
 BATCH = {"cuda": 32, "cpu": 4}
 
@@ -25,23 +27,29 @@ class SourceState(NamedTuple):
     """What depends on the source alone; all of batch size 1, on the network's device."""
 
     frame: Tensor  # (1, 3, H, W) in [-1, 1], at its own size
+    matte: Tensor  # (1, 1, H, W) in [0, 1]
     image: Tensor  # (1, 3, S, S), at the network's
     alpha: Tensor  # (1, 1, S, S)
     person: Tensor  # (1, 3, S, S)
     volume: Tensor
     lifted: Tensor
+    window: Tensor  # (1, 73, 27), standing still
 
 
 @torch.inference_mode()
-def prepare(network: Flow3d, frame: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> SourceState:
-    """Args: frame (H, W, 3) uint8 RGB, alpha (H, W) uint8, of any one size."""
+def prepare(
+    network: Flow3d, frame: NDArray[np.uint8], alpha: NDArray[np.uint8], descriptor: NDArray[np.float32]
+) -> SourceState:
+    """Args: frame (H, W, 3) uint8 RGB, alpha (H, W) uint8, of any one size; descriptor (73,) of that frame."""
     device = next(network.parameters()).device
     whole = torch.from_numpy(np.ascontiguousarray(frame)).to(device).permute(2, 0, 1)[None].float() / 127.5 - 1
     matte = torch.from_numpy(np.ascontiguousarray(alpha)).to(device)[None, None].float() / 255
-    image, matte = _resized(whole, network.config.image_px), _resized(matte, network.config.image_px).clamp(0, 1)
-    person = network.person(image, matte)
+    image, small = _resized(whole, network.config.image_px), _resized(matte, network.config.image_px).clamp(0, 1)
+    person = network.person(image, small)
+    window = torch.from_numpy(descriptor).to(device)[None, :, None].expand(1, -1, 2 * MAX_RADIUS + 1)
     with _precision(device):
-        return SourceState(whole, image, matte, person, network.features(person), network.warping.lift(person))
+        volume, lifted = network.features(person), network.warping.lift(person)
+    return SourceState(whole, matte, image, small, person, volume, lifted, window)
 
 
 @torch.inference_mode()
@@ -64,19 +72,42 @@ def animate(
 
 def _portion(network: Flow3d, state: SourceState, windows: Tensor, matter: Matter | None) -> Tensor:
     count = len(windows)
-    code = network.mapping(windows)
+    code = network.code(state.window, windows)
     person, volume, image, source_alpha = (
         part.expand(count, *part.shape[1:]) for part in (state.person, state.volume, state.image, state.alpha)
     )
     flow = network.warping.flow(state.lifted.expand(count, *state.lifted.shape[1:]), code)
-    face = network.refine(person, network.decode(network.move(volume, flow)), code)
+    warped = network.moved(person, source_alpha, volume, flow)
+    face = network.refine(person, warped, code)
     if not network.config.separate_background:
-        return _resized(face.picture.float(), state.frame.shape[-1])
+        made = _resized(face.picture.float(), state.frame.shape[-1])
+        return made + _detail(state, warped, face, Painted(made), None)
     alpha = network.alpha_of(face)
     alpha = _matted(face, matter) if alpha is None else alpha
     composite = compose(face.picture, alpha, image, source_alpha)
     painted = network.inpaint(composite, code)
-    return keep_background(painted.float(), alpha.float(), source_alpha, state.frame)
+    made = _resized(painted.picture.float(), state.frame.shape[-1])
+    made = made + _detail(state, warped, face, painted, alpha)
+    return keep_background(made, alpha.float(), source_alpha, state.frame)
+
+
+def _detail(state: SourceState, warped: Warped, face: Face, painted: Painted, alpha: Tensor | None) -> Tensor | float:
+    """What the clip's own pixels, carried along the flow, show more than the network's side can hold.
+
+    Only where the carried pixels were kept by every later stage, and inside the person.
+
+    Returns:
+        (B, 3, H, W) to add; 0 without `carry_pixels`.
+    """
+    if warped.flow is None:
+        return 0.0
+    side = state.image.shape[-1]
+    person = foreground(state.frame, state.matte) if alpha is not None else state.frame
+    carried = carry(person.expand(len(warped.flow), -1, -1, -1), warped.flow)
+    lost = carried - _resized(_resized(carried, side), state.frame.shape[-1])
+    shares = [share.float() for share in (warped.kept, face.kept, painted.kept, alpha) if share is not None]
+    kept = torch.stack(shares).prod(dim=0)
+    return lost * _resized(kept, state.frame.shape[-1]).clamp(0, 1)
 
 
 def _matted(face: Face, matter: Matter | None) -> Tensor:
@@ -93,7 +124,7 @@ def keep_background(painted: Tensor, alpha: Tensor, source_alpha: Tensor, frame:
     The border between the two lies outside both mattes and is blended over a few pixels.
 
     Args:
-        painted: (B, 3, S, S) in [-1, 1].
+        painted: (B, 3, H, W) in [-1, 1].
         alpha, source_alpha: (B, 1, S, S) of the made face and of the source.
         frame: (1, 3, H, W), the source.
 
@@ -103,7 +134,7 @@ def keep_background(painted: Tensor, alpha: Tensor, source_alpha: Tensor, frame:
     changed = torch.maximum(alpha, source_alpha)
     changed = F.avg_pool2d(F.max_pool2d(changed, 7, 1, 3), 5, 1, 2, count_include_pad=False)
     mask = _resized(changed, frame.shape[-1]).clamp(0, 1)
-    return mask * _resized(painted, frame.shape[-1]) + (1 - mask) * frame
+    return mask * painted + (1 - mask) * frame
 
 
 def _resized(picture: Tensor, side: int) -> Tensor:

@@ -47,6 +47,10 @@ class NetworkConfig:
     hole_mask: bool = True  # the inpainter sees which pixels nobody knows
     alpha_source: AlphaSource = "rvm_on_refined"  # of the face that was made: matted again, or predicted with it
 
+    # Not the paper's, for short trainings:
+    relative_motion: bool = False  # the code is that of the target minus that of the source: equal frames give 0
+    carry_pixels: bool = False  # the source's pixels travel along the flow; later stages draw over them where they must
+
     def __post_init__(self) -> None:
         faults = {
             f"image_px {self.image_px} is not a multiple of {self.coarsest}": self.image_px % self.coarsest,
@@ -70,6 +74,11 @@ class NetworkConfig:
     def predicts_alpha(self) -> bool:
         return self.separate_background and self.alpha_source == "head"
 
+    @property
+    def planes(self) -> int:
+        """Of a person: three colours, and the alpha where the network gives it."""
+        return 4 if self.predicts_alpha else 3
+
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -84,6 +93,9 @@ class LossConfig:
     style_refine: float = 1000.0  # eq. 8
     alpha: float = 1.0  # only with alpha_source = head: L1 against the target's matte
     pyramid: int = 4  # scales of the perceptual terms: full, /2, /4, /8, as far as they keep 16 pixels
+    pyramid_from: int = 0  # the first of them; 1 leaves the full side out, which is three quarters of VGG's work
+    consistency_every: int = 1  # steps from one with eq. 3 and 5 to the next, which weighs that much more: passes saved
+    pixels: float = 0.0  # not the paper's: L1 of every picture that has a perceptual term
     detach_volume: bool = False  # True: eq. 4 does not train the encoder through the target's volume
 
 
@@ -93,6 +105,7 @@ class PhaseConfig:
 
     steps: int = 100_000
     learning_rate: float = 1e-4
+    warm_up: int = 0  # steps in which the rate rises from 0
     drop_at: float = 0.5  # share of the steps after which the rate falls; the paper: epoch 50 of 100
     drop_by: float = 5.0
 
@@ -109,7 +122,9 @@ class TrainingConfig:
     betas: tuple[float, float] = (0.5, 0.999)
     clip_norm: float | None = None  # of the gradient over all parameters; None: as the paper, unbounded
     ema_decay: float = 0.99778  # of the weights that are validated and rendered with; less in the first steps
-    precision: Precision = "float32"  # on CUDA only; on the CPU always float32
+    precision: Precision = "float32"  # on CUDA
+    cpu_precision: Precision = "float32"  # bfloat16 pays where the processor multiplies in it (avx512_bf16)
+    jitter: float = 0.0  # largest change of brightness and of each colour, the same in source and target
     channels_last: bool = False  # of the 2D convolutions
     threads: int = 2  # that read and decode ahead of the device
     log_every: int = 20  # steps
@@ -159,6 +174,54 @@ PRESETS: dict[str, Flow3dConfig] = {
             phase_2=PhaseConfig(40_000),
             precision="bfloat16",
             channels_last=True,
+        ),
+    ),
+    # Learns on one core of a CPU: what it did in 80 minutes is beside the committed weights (docs/flow3d.md).
+    "demo": Flow3dConfig(
+        NetworkConfig(
+            image_px=96,
+            style=128,
+            volume_channels=8,
+            volume_depth=4,
+            flow_base=8,
+            flow_levels=(24, 48),
+            feature_base=8,
+            decoder_width=48,
+            decoder_residuals=2,
+            unet_base=12,
+            unet_levels=4,
+            norm="layer",
+            alpha_source="head",
+            relative_motion=True,
+            carry_pixels=True,
+        ),
+        LossConfig(
+            perceptual_warp=1.0,
+            cyclic_warp=5.0,
+            warped_volume=5.0,
+            features=0.5,
+            inpaint=1.0,
+            perceptual_refine=1.0,
+            style_refine=50.0,
+            alpha=10.0,
+            pyramid_from=1,
+            consistency_every=4,
+            pixels=20.0,
+        ),
+        TrainingConfig(
+            pairs=4,
+            both_directions=False,
+            phase_1=PhaseConfig(1_500, learning_rate=1e-3, warm_up=50, drop_at=0.8),
+            phase_2=PhaseConfig(2_000, learning_rate=5e-4, warm_up=50, drop_at=0.7),
+            betas=(0.9, 0.999),
+            clip_norm=1000.0,
+            ema_decay=0.995,
+            channels_last=True,
+            cpu_precision="bfloat16",
+            jitter=0.2,
+            checkpoint_minutes=5.0,
+            validate_every=250,
+            validation_pairs=32,
         ),
     ),
     "tiny": Flow3dConfig(

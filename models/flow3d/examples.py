@@ -58,6 +58,22 @@ class TrainingSource(Protocol):
         """Of the descriptors it draws from."""
 
 
+def jittered(examples: Examples, amount: float, seed: tuple[int, ...]) -> Examples:
+    """The same people under other light: each example's colours times factors of up to e^amount, drawn from the seed.
+
+    Source and target of an example are changed alike, mattes and motion not at all.
+    """
+    count = len(examples.source)
+    draw = np.random.default_rng(seed)
+    exponents = draw.uniform(-amount, amount, (count, 1)) + draw.uniform(-amount / 2, amount / 2, (count, 3))
+    factors = torch.from_numpy(np.exp(exponents).astype(np.float32)).to(examples.source.device)[:, :, None, None]
+
+    def lit(pictures: Tensor) -> Tensor:
+        return ((pictures + 1) * factors - 1).clamp(-1, 1)
+
+    return examples._replace(source=lit(examples.source), target=lit(examples.target))
+
+
 def to_examples(batch: Batch, device: torch.device) -> Examples:
     """Bytes travel to the device and become floats there: a quarter of the traffic."""
 

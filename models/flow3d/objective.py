@@ -40,9 +40,9 @@ def made_of(network: Flow3d, examples: Examples, face_from: FaceFrom) -> Made:
             ones), the warped one, or the refined one (phase 2, and rendering).
     """
     person = network.person(examples.source, examples.source_alpha)
-    code = network.mapping(examples.target_window)
+    code = network.code(examples.source_window, examples.target_window)
     volume = network.features(person)
-    warped = network.warp(person, code, volume)
+    warped = network.warp(person, examples.source_alpha, code, volume)
     if face_from == "target":
         face = Face(network.person(examples.target, examples.target_alpha), examples.target_alpha)
     elif face_from == "warped":
@@ -55,7 +55,7 @@ def made_of(network: Flow3d, examples: Examples, face_from: FaceFrom) -> Made:
     alpha = face.alpha if face_from == "target" else network.alpha_of(face)
     alpha = examples.target_alpha if alpha is None else alpha
     composite = compose(face.picture, alpha, examples.source, examples.source_alpha)
-    return Made(person, code, volume, warped, face, composite, network.inpaint(composite, code))
+    return Made(person, code, volume, warped, face, composite, network.inpaint(composite, code).picture)
 
 
 class Objective(nn.Module):
@@ -67,36 +67,44 @@ class Objective(nn.Module):
         self.vgg = features
         self.weights = weights
 
-    def forward(self, examples: Examples, phase: Phase) -> dict[str, Tensor]:
+    def forward(self, examples: Examples, phase: Phase, step: int = 0) -> dict[str, Tensor]:
         network, weights = self.network, self.weights
+        consistency = weights.consistency_every * float(step % weights.consistency_every == 0)
+        refined_now = phase == 2 and network.refiner is not None
         made = made_of(network, examples, "target" if phase == 1 else "refined")
         target = network.person(examples.target, examples.target_alpha)
-        true = self._true(target)
-        terms = {"perceptual_warp": perceptual_distance(self._seen(made.warped.picture), true)}
-        if weights.cyclic_warp:
-            back = network.warp(made.warped.picture, network.mapping(examples.source_window))
-            terms["cyclic_warp"] = F.l1_loss(back.picture, made.person)
+        truth = self._true(target)
+        terms = {"perceptual_warp": perceptual_distance(self._seen(made.warped.picture), truth)}
+        if weights.cyclic_warp and consistency:
+            alpha = examples.target_alpha if made.warped.alpha is None else made.warped.alpha
+            there = network.code(examples.target_window, examples.source_window)
+            back = network.warp(made.warped.picture, alpha, there)
+            terms["cyclic_warp"] = consistency * F.l1_loss(back.picture, made.person)
         if weights.warped_volume:
             volume = network.features(target)
             volume = volume.detach() if weights.detach_volume else volume
             terms["warped_volume"] = F.mse_loss(made.warped.volume.float(), volume.float())
-        if weights.features:
+        if weights.features and consistency:
             again = network.decode(made.volume).picture
-            terms["features"] = perceptual_distance(self._seen(again), self._true(made.person))
+            terms["features"] = consistency * perceptual_distance(self._seen(again), self._true(made.person))
         if network.config.separate_background:
             terms["inpaint"] = perceptual_distance(self._seen(made.painted), self._true(examples.target))
-        if phase == 2 and network.refiner is not None:
+        if refined_now:
             refined = self._seen(made.face.picture)
-            terms["perceptual_refine"] = perceptual_distance(refined, true)
-            terms["style_refine"] = style_distance(refined[0], true[0])
-        alpha = made.warped.alpha if network.refiner is None else made.face.alpha
-        if network.config.predicts_alpha and alpha is not None and (phase == 2 or network.refiner is None):
-            terms["alpha"] = F.l1_loss(alpha, examples.target_alpha)
+            terms["perceptual_refine"] = perceptual_distance(refined, truth)
+            terms["style_refine"] = style_distance(refined[0], truth[0])
+        alphas = [made.warped.alpha, made.face.alpha if refined_now else None]
+        if errors := [F.l1_loss(alpha, examples.target_alpha) for alpha in alphas if alpha is not None]:
+            terms["alpha"] = torch.stack(errors).sum()
+        if weights.pixels:
+            pairs = [(made.warped.picture, target), (made.painted, examples.target)]
+            pairs += [(made.face.picture, target)] if refined_now else []
+            terms["pixels"] = torch.stack([F.l1_loss(picture, true) for picture, true in pairs]).sum()
         weighted = {name: getattr(weights, name) * term.float() for name, term in terms.items()}
         return {**weighted, "total": torch.stack(list(weighted.values())).sum()}
 
     def _seen(self, picture: Tensor) -> Pyramid:
-        return pyramid(self.vgg, picture, self.weights.pyramid)
+        return pyramid(self.vgg, picture, self.weights.pyramid, self.weights.pyramid_from)
 
     @torch.no_grad()
     def _true(self, picture: Tensor) -> Pyramid:

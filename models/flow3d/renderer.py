@@ -62,7 +62,8 @@ class Flow3dRenderer:
 
         if source.alpha is None or source.face is None:
             raise ValueError("flow3d needs the source's matte and face3d coefficients; got none")
-        return State(prepare(self._network, source.frame, source.alpha), _descriptors(source.face))
+        descriptor = _descriptors(source.face)
+        return State(prepare(self._network, source.frame, source.alpha, descriptor[0]), descriptor)
 
     def animate(self, state: State, driving: Driving) -> NDArray[np.float32]:
         from reenactory.models.flow3d.animation import animate

@@ -61,6 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     torch.set_num_threads(chosen.threads)
     torch.backends.cudnn.benchmark = True  # the shapes never change
+    torch.set_flush_denormal(True)  # of Adam's second moments, on the CPU
     device = torch.device(chosen.device if chosen.device != "auto" else _best_device())
     pack = Pack(chosen.pack, RESIDENT_BYTES)
     config = configured(chosen, pack)
@@ -111,7 +112,14 @@ def packed_loop(
     """
     training = config.training
     several = processes > 1
-    source = PackedSource(pack, training.pairs, training.seed, both_directions=training.both_directions, rank=rank)
+    source = PackedSource(
+        pack,
+        training.pairs,
+        training.seed,
+        both_directions=training.both_directions,
+        rank=rank,
+        within_clips=config.network.relative_motion,
+    )
     trainer = Trainer(config, features, device, source.statistics(), average_gradients if several else None)
     validation = None
     if any(clip.held_out for clip in pack.clips):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from reenactory.models.flow3d.config import Flow3dConfig, PhaseConfig
-from reenactory.models.flow3d.examples import Batch, Examples, Statistics, to_examples
+from reenactory.models.flow3d.examples import Batch, Examples, Statistics, jittered, to_examples
 from reenactory.models.flow3d.network import Flow3d, initialised
 from reenactory.models.flow3d.objective import Objective, Phase
 from reenactory.models.perceptual.vgg import VggFeatures
@@ -44,7 +44,8 @@ class Trainer:
             _channels_last(self.objective)
         self.averaged: Flow3d = copy.deepcopy(self.network).eval().requires_grad_(False)
         self._reduce = reduce
-        self._dtype = DTYPES.get(config.training.precision) if device.type == "cuda" else None
+        training = config.training
+        self._dtype = DTYPES.get(training.precision if device.type == "cuda" else training.cpu_precision)
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._dtype is torch.float16)
         self._optimiser = self._begin_phase()
 
@@ -71,7 +72,10 @@ class Trainer:
         for group in self._optimiser.param_groups:
             group["lr"] = self.learning_rate
         self._optimiser.zero_grad(set_to_none=True)
-        terms = self._forward(to_examples(batch, self.device))
+        examples = to_examples(batch, self.device)
+        if self.config.training.jitter:
+            examples = jittered(examples, self.config.training.jitter, (self.config.training.seed, self.steps_done))
+        terms = self._forward(examples)
         self._scaler.scale(terms["total"]).backward()  # type: ignore[no-untyped-call]
         self._scaler.unscale_(self._optimiser)
         weights = [weight for weight in self._trained() if weight.grad is not None]
@@ -87,7 +91,7 @@ class Trainer:
 
     def _forward(self, examples: Examples) -> dict[str, Tensor]:
         with torch.autocast(self.device.type, self._dtype, enabled=self._dtype is not None):
-            terms: dict[str, Tensor] = self.objective(examples, self.phase)
+            terms: dict[str, Tensor] = self.objective(examples, self.phase, self.steps_done)
         return terms
 
     def _trained(self) -> list[nn.Parameter]:
@@ -147,6 +151,8 @@ def _channels_last(module: nn.Module) -> None:
 
 def rate_at(phase: PhaseConfig, step: int) -> float:
     """Learning rate of a phase's step, counted from 0."""
+    if step < phase.warm_up:
+        return phase.learning_rate * (step + 1) / phase.warm_up
     return phase.learning_rate if step < phase.drop_at * phase.steps else phase.learning_rate / phase.drop_by
 
 
