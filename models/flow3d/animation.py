@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reenactory.models.flow3d.carrying import carry
-from reenactory.models.flow3d.config import MAX_RADIUS
 from reenactory.models.flow3d.composition import compose, foreground
+from reenactory.models.flow3d.config import MAX_RADIUS
 from reenactory.models.flow3d.network import Face, Flow3d, Painted, Warped
 
 BATCH = {"cuda": 32, "cpu": 4}

@@ -39,7 +39,7 @@ class Projection(nn.Module):
         """
         if self.seen is None:
             return flow.float()
-        share = self.seen(volume).float().softmax(dim=2)
+        share: Tensor = self.seen(volume).float().softmax(dim=2)
         return (share * flow[:, :2].float()).sum(dim=2)
 
 
@@ -52,7 +52,8 @@ def carry(planes: Tensor, flow: Tensor) -> Tensor:
         grid = identity_grid(planes.shape[-2:], planes.device)
         # identity_grid is corner-aligned; a picture's pixel centres lie half a pixel inside its border.
         inside = grid.new_tensor([1 - 1 / planes.shape[-1], 1 - 1 / planes.shape[-2]])
-        sampled = grid * inside + moved.movedim(1, -1)
+        # At NaN torch's 2D sampling on the CPU reads outside its memory (2.13), and the process dies without a word.
+        sampled = grid * inside + moved.movedim(1, -1).nan_to_num(0.0)
         return F.grid_sample(planes.float(), sampled, "bilinear", "border", align_corners=False)
 
 

@@ -209,9 +209,9 @@ PRESETS: dict[str, Flow3dConfig] = {
             pixels=20.0,
         ),
         TrainingConfig(
-            pairs=4,
+            pairs=3,
             both_directions=False,
-            phase_1=PhaseConfig(1_500, learning_rate=1e-3, warm_up=50, drop_at=0.8),
+            phase_1=PhaseConfig(1_000, learning_rate=1e-3, warm_up=30, drop_at=0.8),
             phase_2=PhaseConfig(2_000, learning_rate=5e-4, warm_up=50, drop_at=0.7),
             betas=(0.9, 0.999),
             clip_norm=1000.0,
@@ -221,7 +221,7 @@ PRESETS: dict[str, Flow3dConfig] = {
             jitter=0.2,
             checkpoint_minutes=5.0,
             validate_every=250,
-            validation_pairs=32,
+            validation_pairs=24,
         ),
     ),
     "tiny": Flow3dConfig(

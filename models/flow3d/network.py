@@ -133,7 +133,7 @@ class Flow3d(nn.Module):
         painted: Tensor = self.inpainter(torch.cat(planes, dim=1), code)
         if not self.config.carry_pixels:
             return Painted(painted)
-        return Painted(*draw_over(composite.picture, painted, composite.hole))
+        return Painted(*draw_over(composite.picture.clamp(-1, 1), painted, composite.hole))
 
 
 def _planes(planes: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -168,5 +168,5 @@ def initialised(config: NetworkConfig, seed: int) -> Flow3d:
         if config.carry_pixels:
             for drawing in (network.decoder, network.refiner, network.inpainter):
                 if drawing is not None:
-                    drawing.out.bias[-1] = GATE_START  # type: ignore[union-attr,index]
+                    drawing.out.bias[-1] = GATE_START  # type: ignore[operator]
     return network

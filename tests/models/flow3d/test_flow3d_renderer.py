@@ -68,7 +68,7 @@ def test_a_larger_source_keeps_its_size_and_its_background_to_the_pixel(weights:
     state = renderer.prepare(source)
     frames = renderer.animate(state, driving)
     assert frames.shape == (12, 3, 128, 128)
-    picture = torch.full((1, 3, 64, 64), 0.5)
+    picture = torch.full((1, 3, 128, 128), 0.5)
     alpha = torch.zeros(1, 1, 64, 64)
     alpha[..., 24:40, 24:40] = 1
     kept = keep_background(picture, alpha, torch.zeros_like(alpha), state.picture.frame)

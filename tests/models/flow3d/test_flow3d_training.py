@@ -75,13 +75,13 @@ def test_every_term_follows_its_equation(examples: Examples) -> None:
     source = foreground(examples.source, examples.source_alpha)
     target = foreground(examples.target, examples.target_alpha)
     code, back_code = network.mapping(examples.target_window), network.mapping(examples.source_window)
-    warped = network.warp(source, code)
+    warped = network.warp(source, examples.source_alpha, code)
     face = network.refine(source, warped, code)
     assert face.alpha is not None
-    painted = network.inpaint(compose(face.picture, face.alpha, examples.source, examples.source_alpha), code)
+    painted = network.inpaint(compose(face.picture, face.alpha, examples.source, examples.source_alpha), code).picture
     expected = {
         "perceptual_warp": 2.5 * distance(warped.picture, target),
-        "cyclic_warp": 2.5 * F.l1_loss(network.warp(warped.picture, back_code).picture, source),
+        "cyclic_warp": 2.5 * F.l1_loss(network.warp(warped.picture, face.alpha, back_code).picture, source),
         "warped_volume": 100 * F.mse_loss(warped.volume, network.features(target)),
         "features": 100 * distance(network.decode(network.features(source)).picture, source),
         "inpaint": 2.5 * distance(painted, examples.target),
@@ -102,7 +102,7 @@ def test_phase_one_paints_on_true_faces_and_leaves_the_refiner_alone(examples: E
     assert set(terms) == {"perceptual_warp", "cyclic_warp", "warped_volume", "features", "inpaint", "total"}
     target = foreground(examples.target, examples.target_alpha)
     composite = compose(target, examples.target_alpha, examples.source, examples.source_alpha)
-    painted = network.inpaint(composite, network.mapping(examples.target_window))
+    painted = network.inpaint(composite, network.mapping(examples.target_window)).picture
     expected = 2.5 * perceptual_distance(pyramid(vgg, painted), pyramid(vgg, examples.target))
     assert float(terms["inpaint"]) == pytest.approx(float(expected), rel=1e-5)
     terms["total"].backward()  # type: ignore[no-untyped-call]
