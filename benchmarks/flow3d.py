@@ -92,7 +92,8 @@ def training(config: Flow3dConfig, device: torch.device, rounds: int) -> None:
     def windows() -> np.ndarray:
         return draw.normal(size=(count, 73, 27)).astype(np.float32)
 
-    batch = Batch(frames(), frames()[..., 0], windows(), frames(), frames()[..., 0], windows())
+    points = draw.uniform(size=(count, 2, 68, 2)).astype(np.float32)
+    batch = Batch(frames(), frames()[..., 0], windows(), frames(), frames()[..., 0], windows(), points)
     for phase, first in ((1, 0), (2, config.training.phase_1.steps)):
         trainer.steps_done = first
         trainer.step(batch)

@@ -96,6 +96,7 @@ class LossConfig:
     pyramid_from: int = 0  # the first of them; 1 leaves the full side out, which is three quarters of VGG's work
     consistency_every: int = 1  # steps from one with eq. 3 and 5 to the next, which weighs that much more: passes saved
     pixels: float = 0.0  # not the paper's: L1 of every picture that has a perceptual term
+    landmark_flow: float = 0.0  # not the paper's, with carry_pixels: L1 of the flow at 68 landmarks to what they moved
     detach_volume: bool = False  # True: eq. 4 does not train the encoder through the target's volume
 
 
@@ -207,12 +208,13 @@ PRESETS: dict[str, Flow3dConfig] = {
             pyramid_from=1,
             consistency_every=4,
             pixels=20.0,
+            landmark_flow=400.0,
         ),
         TrainingConfig(
             pairs=3,
             both_directions=False,
-            phase_1=PhaseConfig(1_000, learning_rate=1e-3, warm_up=30, drop_at=0.8),
-            phase_2=PhaseConfig(2_000, learning_rate=5e-4, warm_up=50, drop_at=0.7),
+            phase_1=PhaseConfig(400, learning_rate=1e-3, warm_up=20, drop_at=0.8),
+            phase_2=PhaseConfig(800, learning_rate=7e-4, warm_up=20, drop_at=0.7),
             betas=(0.9, 0.999),
             clip_norm=1000.0,
             ema_decay=0.995,
@@ -220,7 +222,7 @@ PRESETS: dict[str, Flow3dConfig] = {
             cpu_precision="bfloat16",
             jitter=0.2,
             checkpoint_minutes=5.0,
-            validate_every=250,
+            validate_every=200,
             validation_pairs=24,
         ),
     ),

@@ -96,6 +96,8 @@ class Objective(nn.Module):
         alphas = [made.warped.alpha, made.face.alpha if refined_now else None]
         if errors := [F.l1_loss(alpha, examples.target_alpha) for alpha in alphas if alpha is not None]:
             terms["alpha"] = torch.stack(errors).sum()
+        if weights.landmark_flow and made.warped.flow is not None:
+            terms["landmark_flow"] = landmark_distance(made.warped.flow, examples.landmarks)
         if weights.pixels:
             pairs = [(made.warped.picture, target), (made.painted, examples.target)]
             pairs += [(made.face.picture, target)] if refined_now else []
@@ -109,3 +111,19 @@ class Objective(nn.Module):
     @torch.no_grad()
     def _true(self, picture: Tensor) -> Pyramid:
         return self._seen(picture)
+
+
+def landmark_distance(flow: Tensor, landmarks: Tensor) -> Tensor:
+    """How far a backward flow misses the source's landmarks from the target's: mean L1 in sides of the picture.
+
+    Args:
+        flow: (B, 2, h, w) in voxels.
+        landmarks: (B, 2, 68, 2) of source and target in sides of the picture; those that are NaN do not count.
+    """
+    source, target = landmarks.unbind(1)
+    known = torch.isfinite(source + target)
+    with torch.autocast(flow.device.type, enabled=False):
+        at = torch.where(known, 2 * target - 1, 0.0)[:, :, None]
+        found = F.grid_sample(flow.float(), at, "bilinear", "border", align_corners=False)[..., 0].transpose(1, 2)
+        missed = (found / flow.new_tensor(flow.shape[:1:-1]) - (source - target)).nan_to_num(0.0)
+        return (missed.abs() * known).sum() / known.sum().clamp(min=1)

@@ -62,7 +62,8 @@ class PackedSource:
             drawn += [(clip, other, one) for clip, one, other in drawn]
         source = self._side([(clip, one) for clip, one, _ in drawn])
         target = self._side([(clip, other) for clip, _, other in drawn])
-        return Batch(*source, *target)
+        points = [self._pack.landmarks[[clip.start + one, clip.start + other]] for clip, one, other in drawn]
+        return Batch(*source, *target, np.stack(points))
 
     def statistics(self) -> Statistics:
         clips = [clip for person in self._people.values() for clip in person]
