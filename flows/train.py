@@ -40,7 +40,8 @@ class TrainRequest(BaseModel):
     dataset: str = Field(pattern=r"^[\w.-]+$", description="Name of the dataset in the store.")
     name: str = Field(default="flow3d", pattern=r"^[\w.-]+$", description="Name of the run that the training is.")
     config: Path | None = Field(default=None, description="TOML: preset, ablations, and tables of changed values.")
-    preset: str | None = Field(default=None, description="paper, small or tiny; over the file's.")
+    preset: str | None = Field(default=None, description="paper, small, demo or tiny; over the file's.")
+    ablations: list[str] = Field(default=[], description="What is switched off, beside what the file says.")
     held_out: list[str] = Field(default=[], description="Identities to validate on. Default: split test, or one in 8.")
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$", description="auto takes a GPU where there is one.")
     workers: int = Field(
@@ -132,7 +133,7 @@ def configured(request: TrainRequest) -> Flow3dConfig:
             raise WrongUseError(f"--config {request.config}: {error}") from error
     try:
         config = preset(request.preset or given.preset)
-        for name in given.ablations:
+        for name in [*given.ablations, *request.ablations]:
             if name not in ABLATIONS:
                 raise WrongUseError(f"no ablation {name!r}; there are: {', '.join(ABLATIONS)}")
             config = changed(config, ABLATIONS[name])

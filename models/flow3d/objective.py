@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reenactory.models.flow3d.carrying import carry
 from reenactory.models.flow3d.composition import Composite, compose
 from reenactory.models.flow3d.config import LossConfig
 from reenactory.models.flow3d.examples import Examples
@@ -13,7 +14,7 @@ from reenactory.models.flow3d.network import Face, Flow3d, Warped
 from reenactory.models.perceptual.losses import Pyramid, perceptual_distance, pyramid, style_distance
 from reenactory.models.perceptual.vgg import VggFeatures
 
-Phase = Literal[1, 2]
+Phase = Literal[0, 1, 2]
 FaceFrom = Literal["target", "warped", "refined"]
 
 
@@ -68,6 +69,8 @@ class Objective(nn.Module):
         self.weights = weights
 
     def forward(self, examples: Examples, phase: Phase, step: int = 0) -> dict[str, Tensor]:
+        if phase == 0:
+            return _with_total(self._flow_terms(examples))
         network, weights = self.network, self.weights
         consistency = weights.consistency_every * float(step % weights.consistency_every == 0)
         refined_now = phase == 2 and network.refiner is not None
@@ -102,8 +105,22 @@ class Objective(nn.Module):
             pairs = [(made.warped.picture, target), (made.painted, examples.target)]
             pairs += [(made.face.picture, target)] if refined_now else []
             terms["pixels"] = torch.stack([F.l1_loss(picture, true) for picture, true in pairs]).sum()
-        weighted = {name: getattr(weights, name) * term.float() for name, term in terms.items()}
-        return {**weighted, "total": torch.stack(list(weighted.values())).sum()}
+        return _with_total({name: getattr(weights, name) * term.float() for name, term in terms.items()})
+
+    def _flow_terms(self, examples: Examples) -> dict[str, Tensor]:
+        """Of phase 0: nothing is drawn, so neither the decoder nor VGG is asked."""
+        network, weights = self.network, self.weights
+        if network.projection is None:
+            raise ValueError("training.phase_0 teaches the flow of carried pixels: it needs network.carry_pixels")
+        person = network.person(examples.source, examples.source_alpha)
+        flow = network.warping(person, network.code(examples.source_window, examples.target_window))
+        planar = network.projection(network.move(network.features(person), flow), flow)
+        target = network.person(examples.target, examples.target_alpha)
+        carried = carry(torch.cat([person, examples.source_alpha], dim=1), planar)
+        return {
+            "landmark_flow": weights.landmark_flow * landmark_distance(planar, examples.landmarks),
+            "pixels": weights.pixels * F.l1_loss(carried, torch.cat([target, examples.target_alpha], dim=1)),
+        }
 
     def _seen(self, picture: Tensor) -> Pyramid:
         return pyramid(self.vgg, picture, self.weights.pyramid, self.weights.pyramid_from)
@@ -111,6 +128,10 @@ class Objective(nn.Module):
     @torch.no_grad()
     def _true(self, picture: Tensor) -> Pyramid:
         return self._seen(picture)
+
+
+def _with_total(terms: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {**terms, "total": torch.stack(list(terms.values())).sum()}
 
 
 def landmark_distance(flow: Tensor, landmarks: Tensor) -> Tensor:

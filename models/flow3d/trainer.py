@@ -51,7 +51,10 @@ class Trainer:
 
     @property
     def phase(self) -> Phase:
-        return 1 if self.steps_done < self.config.training.phase_1.steps else 2
+        training = self.config.training
+        if self.steps_done < training.phase_0.steps:
+            return 0
+        return 1 if self.steps_done < training.before_refiner else 2
 
     @property
     def finished(self) -> bool:
@@ -60,14 +63,13 @@ class Trainer:
     @property
     def learning_rate(self) -> float:
         """Of the next step."""
-        first = self.config.training.phase_1
-        if self.phase == 1:
-            return rate_at(first, self.steps_done)
-        return rate_at(self.config.training.phase_2, self.steps_done - first.steps)
+        training = self.config.training
+        phases = (training.phase_0, training.phase_1, training.phase_2)
+        return rate_at(phases[self.phase], self.steps_done - sum(phase.steps for phase in phases[: self.phase]))
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One step. Returns the weighted terms, their `total`, and `gradient` (norm); left on the device."""
-        if self.steps_done == self.config.training.phase_1.steps and self.steps_done:
+        if self.steps_done and self._at_turn():
             self._optimiser = self._begin_phase()
         for group in self._optimiser.param_groups:
             group["lr"] = self.learning_rate
@@ -89,6 +91,11 @@ class Trainer:
         self._average()
         return {name: term.detach() for name, term in terms.items()} | {"gradient": norm.detach()}
 
+    def _at_turn(self) -> bool:
+        """Whether the next step is the first of a phase."""
+        training = self.config.training
+        return self.steps_done in (training.phase_0.steps, training.before_refiner)
+
     def _forward(self, examples: Examples) -> dict[str, Tensor]:
         with torch.autocast(self.device.type, self._dtype, enabled=self._dtype is not None):
             terms: dict[str, Tensor] = self.objective(examples, self.phase, self.steps_done)
@@ -96,7 +103,7 @@ class Trainer:
 
     def _trained(self) -> list[nn.Parameter]:
         """What this phase trains: the refiner joins in the second."""
-        resting = self.network.refiner if self.phase == 1 else None
+        resting = self.network.refiner if self.phase < 2 else None
         kept = set() if resting is None else {id(weight) for weight in resting.parameters()}
         return [weight for weight in self.network.parameters() if id(weight) not in kept]
 
@@ -134,9 +141,8 @@ class Trainer:
         self.steps_done = int(str(state["steps_done"]))
         self.network.load_state_dict(state["network"])  # type: ignore[arg-type]
         self.averaged.load_state_dict(state["averaged"])  # type: ignore[arg-type]
-        # A checkpoint at the very end of phase 1 still carries that phase's optimiser; `step` makes the new one.
-        at_turn = self.steps_done == self.config.training.phase_1.steps
-        if not at_turn:
+        # A checkpoint at the very end of a phase still carries that phase's optimiser; `step` makes the new one.
+        if not self._at_turn():
             self._optimiser = self._begin_phase()
             self._optimiser.load_state_dict(state["optimiser"])  # type: ignore[arg-type]
         self._scaler.load_state_dict(state["scaler"])  # type: ignore[arg-type]
