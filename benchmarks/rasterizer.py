@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from reenactory.models.face_maps.guidance import guidance_maps
-from reenactory.models.face_maps.visibility import OcclusionRule, view_source
+from reenactory.models.face_maps.settings import OcclusionRule, OcclusionSettings
+from reenactory.models.face_maps.visibility import view_source
 from reenactory.models.rasterizer.fragments import interpolate, interpolate_torch
 from reenactory.models.rasterizer.pytorch3d_backend import is_installed
 from reenactory.models.rasterizer.rasterize import Backend, rasterize
@@ -27,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the mesh and the
 from exact_visibility import error_rates
 from face_like_mesh import face_like_mesh, project, rotation
 
-RULES: tuple[tuple[OcclusionRule, int], ...] = (
+RULES: tuple[tuple[OcclusionRule, int | None], ...] = (
+    ("triangle_set", None),
     ("triangle_set", 1),
     ("triangle_set", 3),
     ("triangle_set", 5),
@@ -122,8 +124,9 @@ def time_maps(frames: Tensor, table: Tensor, side: int, rounds: int) -> None:
     source = view_source(single, table, size)
     taken = best(lambda: guidance_maps(source, frames[-1:], table, colours), rounds)
     print(f"{'shaded face, flow, occlusion and mask together':48} {taken:10.2f} ms")
-    for rule, scale in (("triangle_set", 1), ("triangle_set", 5), ("one_ring", 5)):
-        taken = best(lambda rule=rule, scale=scale: view_source(single, table, size, rule, scale), 3)  # type: ignore[misc]
+    for rule, scale in RULES:
+        settings = OcclusionSettings(rule, scale)
+        taken = best(lambda settings=settings: view_source(single, table, size, settings), 3)  # type: ignore[misc]
         print(f"{f'once per source: {rule} at {scale}':48} {taken:10.2f} ms")
 
 
@@ -131,10 +134,10 @@ def print_occlusion() -> None:
     """Percent of the face's pixels: called hidden though seen / called visible though hidden."""
     for dense, name in ((False, "35,265"), (True, "70,789")):
         print(f"\n{name} triangles in view; false hidden / false visible, % of the face's pixels")
-        print("source yaw, target's from it" + "".join(f"{f'{rule}@{scale}':>16}" for rule, scale in RULES))
+        print("source yaw, target's from it" + "".join(f"{f'{rule}@{scale}':>18}" for rule, scale in RULES))
         for source_yaw, yaw in ((0, 20), (0, 30), (0, 45), (0, 60), (0, -60), (0, 80), (30, -30), (30, -60), (30, -80)):
-            found = [error_rates(source_yaw, yaw, rule, scale, dense) for rule, scale in RULES]
-            cells = "".join(f"{f'{100 * hidden:.2f} / {100 * seen:.2f}':>16}" for hidden, seen, _ in found)
+            found = [error_rates(source_yaw, yaw, OcclusionSettings(*rule), dense) for rule in RULES]
+            cells = "".join(f"{f'{100 * hidden:.2f} / {100 * seen:.2f}':>18}" for hidden, seen, _ in found)
             print(f"{source_yaw:>10} {yaw:>17}{cells}")
 
 

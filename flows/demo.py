@@ -76,7 +76,7 @@ def _bring_out(store_uri: str, out: Path, summary: Summary) -> dict[str, str]:
     store = open_store(store_uri)
     (out / "renders").mkdir(exist_ok=True)
     for path in store.list(f"runs/{RUN}/renders/"):
-        if path.endswith(".mp4"):
+        if path.endswith((".mp4", ".json")):
             shutil.copyfile(store.local_path(path, out), out / "renders" / Path(path).name)
     shutil.copyfile(store.local_path(f"runs/{RUN}/report.html", out), out / "report.html")
     (out / "summary.json").write_text(summary.model_dump_json(indent=1))

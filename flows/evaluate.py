@@ -1,13 +1,15 @@
 """Every render of a run scored, aggregated and reported."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from reenactory.flows.adoption import Brought, adopt_renders
-from reenactory.flows.results import write_results
+from reenactory.flows.results import REPORT, TABLES, report_made_of, tables_made_of, write_results
 from reenactory.flows.run_files import keep_pairs, read_run_pairs, run_pair_list, run_path
+from reenactory.flows.views import Views
 from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
 from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.shards import make_shards
@@ -20,11 +22,15 @@ from reenactory.tasks.extractors import check_this_machine
 from reenactory.tasks.pairs import Pair, read_pairs
 from reenactory.tasks.rendering import ClipRow, check_pairs, clip_rows
 from reenactory.tasks.report import write_report
+from reenactory.tasks.results.aggregate import PairInfo
+from reenactory.tasks.results.pooling import Pooling, poolings
 from reenactory.tasks.running.drive import Ledger
+from reenactory.tasks.running.rates import seconds_needed, seconds_per_frame
 from reenactory.tasks.score import Params as ScoreParams
 from reenactory.tasks.score import weights as score_weights
-from reenactory.tasks.scoring import Rendered, Scoring
+from reenactory.tasks.scoring import Rendered, Scored, Scoring
 
+TABLES_S, REPORT_S = 2.0, 20.0  # of a run whose tables and report were never written, for the time left
 WEIGHTS = ("face_landmarker", "sface", "inception_2015")
 
 
@@ -61,7 +67,7 @@ def evaluate(request: EvaluateRequest, map_shards: ShardMap[Rendered] = in_order
         raise WrongUseError("--panel says where in the pictures of --renders DIR the render is; give both")
     if request.dataset and not request.pairs:
         raise WrongUseError("--dataset goes with --pairs FILE; a run that has pairs knows its dataset")
-    with workplace(request, f"evaluate {request.run}") as place:
+    with workplace(request, f"evaluate {request.run}", f"runs/{request.run}") as place:
         pairs, clips = _pairs_and_clips(place.store, request)
         place.announce(request.run, request)
         jobs = Scoring(clips, request.params.score)
@@ -69,21 +75,52 @@ def evaluate(request: EvaluateRequest, map_shards: ShardMap[Rendered] = in_order
             adopt_renders(place, jobs, request.run, Brought(request.renders, request.name, request.panel), pairs)
         rows = list(_render_rows(place.store, request.run))
         rendered = _rendered(rows, pairs)
+        place.tally.estimate = _seconds_needed(place, jobs, rendered)
         weights = (*WEIGHTS, *score_weights(request.params.score))
         place.ledger.add(place.drive(jobs.real_chains([item.pair for item in rendered]), weights=weights))
 
         def work(shard: Sequence[Rendered]) -> Ledger:
             return place.drive([jobs.chain(item) for item in shard], weights=weights)
 
-        for ledger in map_shards(work, make_shards(rendered, lambda item: item.pair.driving_count)):
+        for ledger in map_shards(work, make_shards(rendered, lambda item: item.pair.driving_count), place.tally):
             place.ledger.add(ledger)
-        scored = [item for item in rendered if _is_scored(place, jobs, item)]
-        outputs = write_results(place, request.run, jobs, scored)
-        log = OutcomeLog(place.store, request.run, "evaluate")
-        log.add({**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows)
-        summary = place.summary(log, len(rows), outputs, run_pair_list(place.store, request.run, clips))
-        write_report(place.store, request.run)
-        return summary
+        scored = list(_scored(place, jobs, rendered))
+        info = {pair.pair_id: PairInfo(pair.protocol, str(clips[pair.source_clip]["identity"])) for pair in pairs}
+        return _close(place, request.run, clips, rows, _Results(scored, info, _pooled(place, scored, info)))
+
+
+class _Results(NamedTuple):
+    """What the tables of a run are made of."""
+
+    scored: Sequence[Scored]
+    pairs: Mapping[str, PairInfo]
+    pooled: Sequence[Pooling]
+
+
+def _pooled(place: Workplace, scored: Sequence[Scored], info: Mapping[str, PairInfo]) -> list[Pooling]:
+    """FID and KID, as far as they did not fail: the run's other numbers are worth having without them."""
+    wanted = list(poolings(scored, info))
+    place.ledger.add(place.drive((pooling.job,) for pooling in wanted))
+    return [one for one in wanted if all(place.index.get("pool", key) is not None for key in one.job.keys)]
+
+
+def _close(
+    place: Workplace, run: str, clips: Mapping[str, ClipRow], rows: Sequence[dict[str, object]], results: _Results
+) -> Summary:
+    """Tables, summary and report. The tables and the report are left as they are where nothing has changed."""
+    store, views = place.store, Views(place.store, run)
+    with place.tally.working("writing the tables", views.seconds("tables", TABLES_S)):
+        made_of = tables_made_of(*results)
+        tables = views.write("tables", made_of, list(TABLES.values()), lambda: write_results(store, run, *results))
+    log = OutcomeLog(store, run, "evaluate")
+    log.add({**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows)
+    outputs = {name: f"{store.uri}/{run_path(run, file)}" for name, file in {**TABLES, "report": REPORT}.items()}
+    summary = place.summary(log, len(rows), outputs, run_pair_list(store, run, clips))
+    _, dataset = read_run_pairs(store, run)
+    with place.tally.working("writing the report", views.seconds("report", REPORT_S)):
+        made_of = [tables, report_made_of(store, run, dataset)]
+        views.write("report", made_of, [REPORT], lambda: write_report(store, run))
+    return summary
 
 
 def _pairs_and_clips(store: Store, request: EvaluateRequest) -> tuple[list[Pair], dict[str, ClipRow]]:
@@ -125,7 +162,20 @@ def _rendered(rows: Sequence[dict[str, object]], pairs: Sequence[Pair]) -> list[
     return sorted(found, key=lambda item: (item.renderer, item.pair.pair_id))
 
 
-def _is_scored(place: Workplace, jobs: Scoring, item: Rendered) -> bool:
-    score = jobs.chain(item)[-1]
-    entry = place.index.get(score.stage, score.keys[0])
-    return entry is not None and entry.outcome == "done"
+def _scored(place: Workplace, jobs: Scoring, rendered: Sequence[Rendered]) -> Iterator[Scored]:
+    for item in rendered:
+        _, looking, scoring = jobs.chain(item)
+        entry = place.index.get(scoring.stage, scoring.keys[0])
+        if entry is not None and entry.outcome == "done":
+            dropped = item.pair.driving_count - int(str(entry.facts["valid"]))
+            yield Scored(item, scoring.keys[0], looking.keys[0], jobs.driving_features(item.pair), dropped)
+
+
+def _seconds_needed(place: Workplace, jobs: Scoring, rendered: Sequence[Rendered]) -> float:
+    """Of one worker, for the time left: nothing where all is scored."""
+    needed = seconds_needed(place.index, jobs.real_chains([item.pair for item in rendered]))
+    needed += seconds_needed(place.index, (jobs.chain(item) for item in rendered))
+    if not needed:
+        return 0.0
+    frames = sum(item.pair.driving_count for item in rendered)
+    return needed + frames * seconds_per_frame(place.index, "pool") + TABLES_S + REPORT_S

@@ -3,11 +3,14 @@
 import json
 import textwrap
 from collections.abc import Iterator, Sequence
+from typing import get_args
 
 from reenactory.models.metrics.definition import ARROWS, WORDS, Definition
 from reenactory.models.metrics.registry import DEFINITIONS, KNOWN
+from reenactory.models.weight_files import WeightMissing
 from reenactory.models.weights import sha256_of
 from reenactory.tasks.errors import WrongUseError
+from reenactory.tasks.extractors import ExtractorName, extractor_class
 
 LABEL = 12  # columns of a line's name
 READABLE = 120  # longest line that the eye follows back
@@ -49,7 +52,21 @@ def _row(entry: Definition) -> dict[str, object]:
         "caution": entry.caution,
         "used_by": [{"paper": use.paper, "tables": use.tables, "note": use.note} for use in entry.used_by],
         "weights": {name: sha256_of(name) for name in entry.weights},
+        "extractor_weights": _extractor_weights(entry),
     }
+
+
+def _extractor_weights(entry: Definition) -> dict[str, dict[str, str | None]]:
+    """What a fitted metric depends on besides, by face3d.extractor; None for a file of the user's that is not named."""
+    names = get_args(ExtractorName) if entry.fitted else ()
+    return {name: {weight: _known_sha256(weight) for weight in extractor_class(name).weights} for name in names}
+
+
+def _known_sha256(weight: str) -> str | None:
+    try:
+        return sha256_of(weight)
+    except WeightMissing:
+        return None
 
 
 def _lines(entry: Definition, width: int) -> Iterator[str]:
@@ -60,7 +77,7 @@ def _lines(entry: Definition, width: int) -> Iterator[str]:
         "formula": [entry.formula],
         "range": [f"{entry.range_text}; {WORDS[entry.direction]}"],
         "inputs": [entry.inputs],
-        "weights": [f"{name} sha256 {sha256_of(name)}" for name in entry.weights],
+        "weights": [*(f"{name} sha256 {sha256_of(name)}" for name in entry.weights), *_extractor_texts(entry)],
         "used by": [str(use) for use in entry.used_by],
         "caution": [entry.caution] if entry.caution else [],
     }
@@ -76,6 +93,15 @@ def _lines(entry: Definition, width: int) -> Iterator[str]:
                 break_on_hyphens=False,
                 break_long_words=False,
             )
+
+
+def _extractor_texts(entry: Definition) -> Iterator[str]:
+    for extractor, weights in _extractor_weights(entry).items():
+        told = [
+            f"{name} sha256 {known}" if known else f"{name}, a file of your own that is not named here"
+            for name, known in weights.items()
+        ]
+        yield f"with face3d.extractor={extractor}: {' and '.join(told) or 'nothing more'}"
 
 
 def _optional(entry: Definition) -> str:

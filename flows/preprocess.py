@@ -64,7 +64,7 @@ def preprocess(request: PreprocessRequest, map_shards: ShardMap[Source] = in_ord
     """Make or complete a dataset. Videos are cut into shards; each shard's clips go through all stages."""
     sources, skipped = find_videos(request.inputs)
     jobs = preprocessing(request)
-    with workplace(request, f"preprocess {request.dataset}", new_store=True) as place:
+    with workplace(request, f"preprocess {request.dataset}", f"datasets/{request.dataset}", new_store=True) as place:
         if skipped:
             place.tally.outcomes["files that are not video, passed over"] = skipped
         sources = list(with_digests(place.store, sources))
@@ -80,7 +80,7 @@ def preprocess(request: PreprocessRequest, map_shards: ShardMap[Source] = in_ord
             log.add({**row, "item": row["clip_id"]} for row in made)
             return ledger
 
-        for ledger in map_shards(work, make_shards(sources, estimated_frames)):
+        for ledger in map_shards(work, make_shards(sources, estimated_frames), place.tally):
             place.ledger.add(ledger)
         missing = jobs.missing(sources)
         parts.extend(write_shard(place.store, request.dataset, missing))

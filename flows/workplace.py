@@ -1,5 +1,6 @@
 """What every flow needs around its work: the store, the index of records, the workers, the counts, the summary."""
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from reenactory.flows.devices import resolve_device
 from reenactory.infra.index import FULL_PART, RecordIndex
+from reenactory.infra.lease import held
 from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.pool import InlinePool, Pool
 from reenactory.infra.progress import Tally, shown
@@ -29,7 +31,7 @@ MOST_FAILURES = 20  # that a summary names: a store that is away fails every ite
 
 Item = TypeVar("Item")
 ShardWork = Callable[[Sequence[Item]], Ledger]
-ShardMap = Callable[[ShardWork[Item], Sequence[Sequence[Item]]], Iterable[Ledger]]
+ShardMap = Callable[[ShardWork[Item], Sequence[Sequence[Item]], Tally], Iterable[Ledger]]
 
 
 class Where(BaseModel):
@@ -43,7 +45,7 @@ class Where(BaseModel):
     retry: list[Reason] = Field(default=[], description="Try items again that were rejected for these reasons.")
 
 
-def in_order(work: ShardWork[Item], shards: Sequence[Sequence[Item]]) -> Iterator[Ledger]:
+def in_order(work: ShardWork[Item], shards: Sequence[Sequence[Item]], tally: Tally) -> Iterator[Ledger]:
     """One shard after the other, in this thread. The Prefect flows bring a map that makes each a task."""
     for shard in shards:
         yield work(shard)
@@ -106,10 +108,14 @@ class Workplace:
 
 
 @contextmanager
-def workplace(where: Where, title: str, new_store: bool = False) -> Iterator[Workplace]:
+def workplace(where: Where, title: str, alone_on: str, new_store: bool = False) -> Iterator[Workplace]:
     """Open a store and its index; workers start with the first work, progress is shown until the block ends.
 
-    `new_store`: the store may not be there yet.
+    Args:
+        where: the request.
+        title: of the progress.
+        alone_on: what no other run may be at work on meanwhile, e.g. ``datasets/mine``: this one waits for it to end.
+        new_store: the store may not be there yet.
     """
     store = open_store(where.store, create=new_store)
     device = resolve_device(where.device)
@@ -118,7 +124,12 @@ def workplace(where: Where, title: str, new_store: bool = False) -> Iterator[Wor
     pool: Pool[Chain, list[Record]]
     pool = RayPool(factory, workers, use_gpu=device == "cuda") if workers else InlinePool(factory)
     try:
-        with shown(Tally(title)) as tally:
+        with held(store, alone_on, partial(_say_waiting, title)), shown(Tally(title)) as tally:
             yield Workplace(store, RecordIndex(store, where.retry), pool, tally)
     finally:
         pool.close()
+
+
+def _say_waiting(title: str, holder: str) -> None:
+    sys.stderr.write(f"{title}: another run is at work on the same ({holder}); waiting for it to end\n")
+    sys.stderr.flush()

@@ -3,10 +3,11 @@
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, RLock, Thread
+from types import MappingProxyType
 from typing import NamedTuple
 
 from rich.console import Console
@@ -15,6 +16,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 PLAIN_INTERVAL_S = 10.0
 SETTLING_S = 5.0  # workers start and load their networks: no pace to speak of
 ALMOST = 0.95  # an item that takes longer than it should is taken to be nearly done
+
+NONE: Mapping[str, int] = MappingProxyType({})
 
 
 class Running(NamedTuple):
@@ -39,22 +42,41 @@ class Tally:
     frames: Counter[str] = field(default_factory=Counter)
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     outcomes: Counter[str] = field(default_factory=Counter)
+    waiting: Counter[str] = field(default_factory=Counter)  # by stage: items that are known and not there yet
+    ready: Counter[str] = field(default_factory=Counter)  # by stage: items made, rejected or found in the cache
     running: dict[str, Running] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     lock: RLock = field(default_factory=RLock)
 
-    def expect(self, units: float) -> None:
+    def expect(self, units: float, items: Mapping[str, int] = NONE) -> None:
+        """More work is known: seconds of a worker, and items by stage. Negative where it turns out to be done."""
         with self.lock:
             self.expected += units
+            self.waiting.update(items)
 
     def begin(self, label: str, units: float) -> None:
         with self.lock:
             self.running[label] = Running(time.monotonic(), units)
 
-    def end(self, label: str, units: float) -> None:
+    def end(self, label: str, units: float, items: Mapping[str, int] = NONE) -> None:
         with self.lock:
             self.running.pop(label, None)
             self.finished += units
+            self.waiting.subtract(items)
+
+    def have(self, stage: str, items: int) -> None:
+        with self.lock:
+            self.ready[stage] += items
+
+    @contextmanager
+    def working(self, label: str, units: float) -> Iterator[None]:
+        """Something that takes a while and is no item, such as writing a report; `units` as in `expect`."""
+        self.expect(units)
+        self.begin(label, units)
+        try:
+            yield
+        finally:
+            self.end(label, units)
 
     def count(self, outcome: str) -> None:
         with self.lock:
@@ -65,8 +87,16 @@ class Tally:
             self.frames[name] += frames
             self.seconds[name] += seconds
 
+    def by_stage(self) -> dict[str, tuple[int, int]]:
+        """Items of each stage that are there, and that are known; more become known as a run goes on."""
+        with self.lock:
+            return {stage: (self.ready[stage], self.ready[stage] + self.waiting[stage]) for stage in self._stages()}
+
+    def _stages(self) -> list[str]:
+        return list(dict.fromkeys([*self.ready, *self.waiting]))
+
     def seconds_left(self) -> float | None:
-        """Time left if the rest goes at the pace so far; None in the first seconds.
+        """Time left if the rest goes at the pace so far; None in the first seconds, and where nobody can know.
 
         What is in work counts as done in proportion to its time, or one long item would make the pace seem to fall.
         """
@@ -74,6 +104,9 @@ class Tally:
         with self.lock:
             done = self.finished + sum(min(item.elapsed, ALMOST * item.units) for item in self.running.values())
             rest = max(0.0, max(self.expected, self.estimate) - done)
+            late = sum(item.units for item in self.running.values() if item.elapsed > item.units)
+        if late and rest <= late:  # nothing is left but what takes longer than it should: not "0:00 left" for a minute
+            return None
         # Before something is finished, loading networks is all that was seen: no pace to speak of.
         return elapsed * rest / done if self.finished > 0 and elapsed > SETTLING_S else None
 

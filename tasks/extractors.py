@@ -11,6 +11,7 @@ from reenactory.tasks.errors import WrongUseError
 ExtractorName = Literal["mediapipe", "deep3d", "open"]
 DEFAULT: ExtractorName = "mediapipe"
 LANDMARKER = "face_landmarker"
+_SMOOTHED = "smooth"
 
 _CLASSES: dict[ExtractorName, str] = {
     "mediapipe": "MediapipeExtractor",
@@ -25,14 +26,17 @@ def extractor_class(name: ExtractorName) -> type[Extractor]:
     return cast(type[Extractor], getattr(module, _CLASSES[name]))
 
 
-def extractor_id(name: ExtractorName) -> str:
+def extractor_id(name: ExtractorName, smoothing: float = 0.0) -> str:
     """What face3d and the metrics' definitions call it: its name and the first 12 digits of each weight's sha256.
+
+    Smoothed coefficients are another extractor's: they are named with the strength, and never meet others.
 
     Raises:
         WeightMissing: a file that only the user can bring is not named, so nobody knows its sha256.
     """
     chosen = extractor_class(name)
-    return "+".join([chosen.name, *(sha256_of(weight)[:12] for weight in (*chosen.weights, LANDMARKER))])
+    parts = [chosen.name, *(sha256_of(weight)[:12] for weight in (*chosen.weights, LANDMARKER))]
+    return "+".join([*parts, f"{_SMOOTHED}{smoothing}"] if smoothing else parts)
 
 
 def extractor_named(identifier: object) -> ExtractorName:
@@ -48,6 +52,12 @@ def extractor_named(identifier: object) -> ExtractorName:
         if extractor_class(name).name == given:
             return cast(ExtractorName, name)
     raise WrongUseError(f"no extractor is called {given!r}; there are {', '.join(get_args(ExtractorName))}")
+
+
+def smoothing_of(identifier: object) -> float:
+    """The strength of `face3d.smoothing` behind an id of the tables."""
+    last = str(identifier).split("+")[-1]
+    return float(last.removeprefix(_SMOOTHED)) if last.startswith(_SMOOTHED) else 0.0
 
 
 def check_one_extractor(made_by: Mapping[str, object]) -> None:
@@ -82,7 +92,7 @@ def check_this_machine(made_by: Iterable[object]) -> None:
     """
     for identifier in set(made_by) - {None}:
         name = extractor_named(identifier)
-        if (here := extractor_id(name)) != identifier:
+        if (here := extractor_id(name, smoothing_of(identifier))) != identifier:
             raise WrongUseError(
                 f"the clips' coefficients were made by {identifier}, and {name} is {here} here: "
                 "give the same files with --weights, or run `reenactory preprocess` again"

@@ -60,6 +60,10 @@ class Traces:
             or row.get("uri") in self.videos
         )
 
+    def in_name(self, name: str) -> bool:
+        """Whether a file of a run is of one of their pairs: PAIR__RENDERER and a suffix."""
+        return any(name[: found.start()] in self.pairs for found in re.finditer("(?=__)", name))
+
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """Finds the person's names in a text, as whole words."""
@@ -155,10 +159,10 @@ class _Eraser:
             self._file(path)
         elif name.endswith(".parquet"):
             self.table(path, traces)
+        elif traces.in_name(name) or (name.endswith(".html") and self._told_in(path, traces)):
+            self._file(path)
         elif name.endswith(".json"):
             self._json(path, traces)
-        elif name.partition("__")[0] in traces.pairs or (name.endswith(".html") and self._told_in(path, traces)):
-            self._file(path)
 
     def table(self, path: str, traces: Traces) -> None:
         table = get_table(self._store, path)

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     FRAME_COUNT_DIFFERS = "FRAME_COUNT_DIFFERS"
     NOT_RENDERED = "NOT_RENDERED"
     MATTE_LOST_FACE = "MATTE_LOST_FACE"
+    NO_CONSENT = "NO_CONSENT"
     WORKER_CRASH = "WORKER_CRASH"
 
 
@@ -55,6 +56,7 @@ MEANING: dict[Reason, str] = {
     Reason.FRAME_COUNT_DIFFERS: "A video to be scored does not have as many frames as its pair drives.",
     Reason.NOT_RENDERED: "The pair has neither a video nor a folder of frames in the folder that was given.",
     Reason.MATTE_LOST_FACE: "The matte loses the face: its mean alpha there falls below matte.min_face_alpha.",
+    Reason.NO_CONSENT: "The consent manifest does not allow the source or the driver of the pair to be used so.",
     Reason.WORKER_CRASH: "The process that worked on it died, repeatedly, with nothing else to blame.",
 }
 

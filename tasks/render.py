@@ -1,4 +1,4 @@
-"""render: one pair, one renderer: lossless frames for the scorer and an mp4 for people."""
+"""render: one pair, one renderer: lossless frames, for the scorer and for `publish`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
 from reenactory.tasks.renderers import renderer_class
 from reenactory.tasks.stage import Runtime, StageParams
 
-VERSION = 1
+VERSION = 1  # stays: older records hold a file more, which nothing reads
 SCHEMA = None
 NO_FRAME_GREY = 127  # a frame that could not be rendered is plain grey and not valid: it is never scored
 
@@ -85,9 +85,8 @@ def to_uint8(animated: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray
 
 def _write(item: Item, frames: NDArray[np.uint8], valid: NDArray[np.bool_]) -> Made:
     rate = Fraction(item.fps_num, item.fps_den)
-    files = {name: item.scratch / name for name in ("frames.mp4", "render.mp4", "valid.npy")}
+    files = {name: item.scratch / name for name in ("frames.mp4", "valid.npy")}
     write_video(files["frames.mp4"], frames, rate, "h264rgb_lossless", threads=1)
-    write_video(files["render.mp4"], frames, rate, "h264", threads=1)
     np.save(files["valid.npy"], valid, allow_pickle=False)
     facts = {"valid": int(valid.sum()), "fps_num": item.fps_num, "fps_den": item.fps_den}
     return Made(files, len(frames), facts)

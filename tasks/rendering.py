@@ -1,20 +1,22 @@
-"""Rendering as jobs: from a pair and the clips it names to one render, and the row that a run keeps of it."""
+"""Rendering as jobs: from a pair and the clips it names to a render and its mp4, and the row that a run keeps of it."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 from pydantic import JsonValue
 
 from reenactory.infra.index import RecordIndex
-from reenactory.infra.keys import canonical_json
+from reenactory.infra.keys import canonical_json, digest
 from reenactory.models.renderers.protocol import RendererCard
 from reenactory.models.weights import trained_on
 from reenactory.tasks.crop_mode import require_one_mode
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.extractors import check_one_extractor, extractor_named
 from reenactory.tasks.pairs import Pair
+from reenactory.tasks.provenance import Origin, embedded, watermark_id
+from reenactory.tasks.publish import Params as PublishParams
 from reenactory.tasks.render import Params
 from reenactory.tasks.renderers import renderer_class
 from reenactory.tasks.stage import ArtefactRef, Chain, Job, Ref
@@ -22,7 +24,14 @@ from reenactory.tasks.stage import ArtefactRef, Chain, Job, Ref
 ClipRow = Mapping[str, object]  # a row of the clips table
 
 RENDERS = pa.schema(
-    [(name, pa.string()) for name in ("pair_id", "renderer", "stage", "render_key", "outcome", "reason", "detail")]
+    [
+        (name, pa.string())
+        for name in (
+            *("pair_id", "renderer", "stage", "render_key", "outcome", "reason", "detail"),
+            "publish_key",  # of the mp4 for people; null for renders that were brought
+            "consent",  # sha256 of the manifest that was enforced; null: none was given
+        )
+    ]
 )
 
 
@@ -79,10 +88,11 @@ def check_understood(card: RendererCard, pairs: Sequence[Pair], clips: Mapping[s
 
 @dataclass(frozen=True)
 class Rendering:
-    """Render jobs of one renderer over one clips table."""
+    """Render jobs of one renderer over one clips table, each followed by the job that makes its mp4."""
 
     renderer: str
     clips: Mapping[str, ClipRow]
+    publishing: PublishParams = field(default_factory=PublishParams)
 
     @property
     def card(self) -> RendererCard:
@@ -111,14 +121,30 @@ class Rendering:
             "driving_count": pair.driving_count,
         }
         label = f"{self.renderer} {pair.pair_id}"
-        return (Job("render", params, (tuple(upstream),), label, pair.driving_count, inputs, fields),)
+        rendering = Job("render", params, (tuple(upstream),), label, pair.driving_count, inputs, fields)
+        return rendering, self._publishing(pair, rendering)
+
+    def origin(self, pair: Pair) -> Origin:
+        return Origin(pair, self.clips[pair.source_clip], self.clips[pair.driving_clip], self.card)
+
+    def _publishing(self, pair: Pair, rendering: Job) -> Job:
+        (key,) = rendering.keys
+        told = embedded(self.origin(pair), key, rendering.weights)
+        upstream = (key, digest(canonical_json(told)))
+        fields: dict[str, object] = {name: rendering.fields[name] for name in ("fps_num", "fps_den")}
+        fields |= {"renderer": self.renderer, "ident": watermark_id(key), "told": told}
+        frames = ArtefactRef("render", key, "frames.mp4")
+        return Job(
+            "publish", self.publishing, (upstream,), rendering.label, rendering.frames, {"frames": frames}, fields
+        )
 
     def row(self, pair: Pair, index: RecordIndex) -> dict[str, object] | None:
         """The run's row of a pair; None when its work failed and the next run tries it again."""
-        (job,) = self.chain(pair)
-        entry = index.get("render", job.keys[0])
+        rendering, publishing = self.chain(pair)
+        entry = index.get("render", rendering.keys[0])
         if entry is None:
             return None
+        published = index.get("publish", publishing.keys[0])
         return {
             "pair_id": pair.pair_id,
             "renderer": self.renderer,
@@ -127,6 +153,7 @@ class Rendering:
             "outcome": entry.outcome,
             "reason": entry.reason,
             "detail": entry.detail,
+            "publish_key": published.key if published is not None and published.outcome == "done" else None,
         }
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from reenactory.infra.sources import Source
 from reenactory.tasks.adopt import Params as AdoptParams
-from reenactory.tasks.extractors import extractor_named
+from reenactory.tasks.extractors import extractor_named, smoothing_of
 from reenactory.tasks.face3d import Params as Face3dParams
 from reenactory.tasks.features import Params as FeaturesParams
 from reenactory.tasks.pairs import Pair
@@ -22,6 +23,16 @@ class Rendered:
     renderer: str
     stage: str  # "render" or "adopt"
     key: str
+
+
+class Scored(NamedTuple):
+    """A render that was scored, and where what was made of it lies."""
+
+    rendered: Rendered
+    score_key: str
+    features_key: str
+    real_key: str  # of the features of the frames that drove it
+    dropped: int  # frames that were not rendered
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,8 @@ class Scoring:
         frames = ArtefactRef(rendered.stage, rendered.key, "frames.mp4")
         driven_by = self.clips[pair.driving_clip]
         # As the driver was fitted, or the two could not be compared.
-        params = Face3dParams(extractor=extractor_named(driven_by.get("extractor")), require_face=False)
+        made_by = driven_by.get("extractor")
+        params = Face3dParams(extractor=extractor_named(made_by), smoothing=smoothing_of(made_by), require_face=False)
         fitting = Job("face3d", params, ((rendered.key,),), label, count, {"frames": frames})
         face = ArtefactRef("face3d", fitting.keys[0], "coefficients.parquet")
         looking = Job(

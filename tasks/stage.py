@@ -18,7 +18,7 @@ from reenactory.infra.keys import stage_key
 from reenactory.models.weights import sha256_of
 from reenactory.tasks.outcomes import Outcome
 
-STAGES = ("detect", "track", "crop", "matte", "face3d", "features", "render", "adopt", "score")
+STAGES = ("detect", "track", "crop", "matte", "face3d", "features", "render", "publish", "adopt", "score", "pool")
 
 
 class StageParams(BaseModel):
@@ -73,13 +73,20 @@ class ArtefactRef:
 
 
 @dataclass(frozen=True)
+class ArtefactsRef:
+    """Files of many artefacts as one input: a sequence that decodes one whenever it is asked for it, and keeps none."""
+
+    refs: tuple[ArtefactRef, ...]
+
+
+@dataclass(frozen=True)
 class SourceRef:
     """The user's own file as an input: a path, or an s3:// address that is downloaded first."""
 
     uri: str
 
 
-Ref = ArtefactRef | SourceRef
+Ref = ArtefactRef | ArtefactsRef | SourceRef
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import torch
 from face_like_mesh import face_like_mesh, project, rotation
 from numpy.typing import NDArray
 
-from reenactory.models.face_maps.visibility import OcclusionRule, view_source, visible_from_source
+from reenactory.models.face_maps.settings import OcclusionSettings
+from reenactory.models.face_maps.visibility import view_source, visible_from_source
 from reenactory.models.rasterizer.fragments import Fragments
 from reenactory.models.rasterizer.rasterize import rasterize
 
@@ -23,7 +24,7 @@ def mesh(dense: bool = False) -> tuple[Floats, NDArray[np.int64]]:
 
 
 def error_rates(
-    source_yaw: float, yaw: float, rule: OcclusionRule, scale: int, dense: bool = False
+    source_yaw: float, yaw: float, settings: OcclusionSettings, dense: bool = False
 ) -> tuple[float, float, float]:
     """How a rule of visibility errs on a target that is turned by `yaw` from the source, at 256x256.
 
@@ -36,7 +37,7 @@ def error_rates(
     table, size = torch.from_numpy(triangles), (_SIDE, _SIDE)
     fragments = rasterize(target, table, size)
     face = fragments.triangle[0].numpy() >= 0
-    visible = visible_from_source(view_source(source, table, size, rule, scale), fragments, table)[0].numpy()[face]
+    visible = visible_from_source(view_source(source, table, size, settings), fragments, table)[0].numpy()[face]
     exact = source[0].double().numpy()
     seen = seen_at(_places(exact, fragments, triangles), exact, triangles, _SIDE)
     return float((seen & ~visible).mean()), float((visible & ~seen).mean()), float((~seen).mean())

@@ -6,7 +6,7 @@ from typing import NoReturn
 import typer
 from pydantic import ValidationError
 
-from reenactory.flows.cli import datasets, machine, metrics, models, runs, store, training
+from reenactory.flows.cli import datasets, machine, metrics, models, runs, store, training, watermark
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 for commands in (datasets, runs, training, machine):
@@ -14,6 +14,7 @@ for commands in (datasets, runs, training, machine):
 app.add_typer(models.app, name="models")
 app.add_typer(store.app, name="store")
 app.add_typer(metrics.app, name="metrics")
+app.add_typer(watermark.app, name="watermark")
 
 
 def main() -> None:

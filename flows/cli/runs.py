@@ -27,6 +27,14 @@ def render(
     store: StoreOption,
     run: RunOption,
     dataset: Annotated[str | None, typer.Option(help="Default: the one that the pair file names.")] = None,
+    label: Annotated[bool, typer.Option(help="'re-enacted: RENDERER' in a corner of the videos for people.")] = True,
+    watermark: Annotated[bool, typer.Option(help="The render's id, invisible, in the videos for people.")] = True,
+    consent: Annotated[
+        Path | None, typer.Option(help="Consent manifest (CSV, Parquet, TOML): pairs without consent are rejected.")
+    ] = None,
+    require_consent: Annotated[
+        bool, typer.Option("--require-consent", help="Refuse to start without --consent.")
+    ] = False,
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
@@ -44,6 +52,10 @@ def render(
             "store": store,
             "run": run,
             "dataset": dataset,
+            "label": label,
+            "watermark": watermark,
+            "consent": str(consent) if consent else None,
+            "require_consent": require_consent,
             "workers": workers,
             "device": device,
             "retry": retry or [],

@@ -6,6 +6,7 @@ from reenactory.infra.video.decode import Frames, PixelFormat, ReadSpec, read_ch
 from reenactory.infra.video.encode import VideoCodec, write_video
 from reenactory.infra.video.faults import FaultCode, VideoFault
 from reenactory.infra.video.incoming import Deinterlace
+from reenactory.infra.video.label import draw_label
 from reenactory.infra.video.picture_frames import read_picture_frames
 from reenactory.infra.video.probe import VideoInfo, probe
 from reenactory.infra.video.random_access import read_frames_at
@@ -22,6 +23,7 @@ __all__ = [
     "VideoFault",
     "VideoInfo",
     "cut_clips",
+    "draw_label",
     "probe",
     "read_chunks",
     "read_frames",

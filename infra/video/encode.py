@@ -1,6 +1,6 @@
 """Frames into a file, with the same bytes on every call."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -35,12 +35,13 @@ def write_video(
     codec: VideoCodec,
     crf: int = 17,
     threads: int = 1,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write frames (T, H, W, 3) uint8 RGB, or (T, H, W) uint8 for the gray codecs, or an iterable of frames or chunks.
 
     `h264`: yuv420p at `crf`, H and W even. `h264rgb_lossless` (.mp4, .mkv), `h264gray_lossless` and `ffv1_gray` (.mkv)
     read back equal. The bytes depend on the frames and arguments alone, `threads` included. The file appears at `path`
-    when it is whole.
+    when it is whole. `metadata`: texts by ffmpeg's names, e.g. title and comment, which .mp4 can hold.
     Raises ValueError for no frames, frames of unequal or unfit shape, or a suffix that the codec does not go with;
     RuntimeError with ffmpeg's words when encoding fails.
     """
@@ -55,9 +56,8 @@ def write_video(
     _check_first(first, codec, path)
     partial = path.with_name(f".{path.name}.part")
     try:
-        with FfmpegProcess(
-            _command(partial, first, rate, codec, crf, threads, MUXERS[path.suffix]), _STALL_S, True
-        ) as ff:
+        arguments = _command(partial, first, rate, codec, crf, threads, MUXERS[path.suffix], metadata or {})
+        with FfmpegProcess(arguments, _STALL_S, True) as ff:
             _feed(ff, first, source)
             exit_code = ff.finish()
             if exit_code or ff.messages.count:
@@ -101,7 +101,14 @@ def _feed(process: FfmpegProcess, first: Frames, rest: Iterator[Frames]) -> None
 
 
 def _command(
-    path: Path, first: Frames, rate: Fraction, codec: VideoCodec, crf: int, threads: int, muxer: str
+    path: Path,
+    first: Frames,
+    rate: Fraction,
+    codec: VideoCodec,
+    crf: int,
+    threads: int,
+    muxer: str,
+    metadata: Mapping[str, str],
 ) -> list[str]:
     height, width = first.shape[:2]
     pixels = "gray" if codec in GRAY else "rgb24"
@@ -128,5 +135,6 @@ def _command(
         **options,
         **faststart,
         **REPRODUCIBLE,
+        **{f"metadata:g:{number}": f"{name}={text}" for number, (name, text) in enumerate(metadata.items())},
     )
     return command.compile_command(output)

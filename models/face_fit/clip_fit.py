@@ -67,20 +67,32 @@ class ClipFitter:
         out = ClipFit(*(np.full((count, width), np.nan, np.float32) for width in (80, 64, 80, 3, 27, 3, 3)))
         if len(usable):
             seen = observed(points[usable], scores[usable], alignment.only(usable), size)
-            state = self._pose(seen, self._start(seen, rotation[usable], start[usable]))
-            good = (misfit(self._points, seen, state) < self._settings.worst).nonzero()[:, 0]
-            if len(good):
-                self._fill(out, frames, usable[good.numpy()], state.only(good), crop)
+            faces, state = self._faces(seen, self._start(seen, rotation[usable], start[usable]))
+            if len(faces):
+                self._fill(out, frames, usable[faces.numpy()], state, crop)
         return out
 
     def _start(self, seen: Observed, rotation: Rows, trans: Rows) -> State:
-        """The landmarker's pose and scores, and the clip's identity."""
+        """The landmarker's pose and scores, and the clip's identity, from frames that show a face."""
         guess = State(
             torch.from_numpy(rotation), torch.from_numpy(trans), seen.scores.clone(), torch.zeros(IDENTITY_COUNT)
         )
         chosen = spread_by_yaw(rotation, self._settings.identity_frames)
-        found = fit_identity(self._points, seen.only(chosen), guess.only(chosen), self._settings)
+        faces, found = self._faces(seen.only(chosen), guess.only(chosen))
+        if len(faces) < len(chosen):
+            # Landmarks that are no face have extreme angles, so they are chosen first. Now every frame is looked at.
+            faces, found = self._faces(seen, guess)
+            kept = spread_by_yaw(rotation[faces.numpy()], self._settings.identity_frames)
+            chosen, found = faces[kept], found.only(kept)
+        if len(chosen):
+            found = fit_identity(self._points, seen.only(chosen), found, self._settings)
         return replace(guess, identity=found.identity)
+
+    def _faces(self, seen: Observed, start: State) -> tuple[torch.Tensor, State]:
+        """Frames whose landmarks are a face that the model can make with the identity of `start`, and their fit."""
+        found = self._pose(seen, start)
+        faces = (misfit(self._points, seen, found) < self._settings.worst).nonzero()[:, 0]
+        return faces, found.only(faces)
 
     def _pose(self, seen: Observed, start: State) -> State:
         parts = [
@@ -99,14 +111,13 @@ class ClipFitter:
         skin = self._skin.of_person(state.identity)
         camera_of = torch.from_numpy(crop[rows])
         chosen = spread_by_yaw(state.rotation.numpy(), self._settings.identity_frames)
-        few = sample(frames[rows[chosen.numpy()]], skin, state.only(chosen), picture_camera(camera_of[chosen], size))
+        few = sample(frames, rows[chosen.numpy()], skin, state.only(chosen), picture_camera(camera_of[chosen], size))
         texture = fit_texture(few, skin)
         albedo = skin.albedo + torch.einsum("k,knc->nc", texture, skin.texture)
         for batch in _batches(len(rows)):
-            samples = sample(
-                frames[rows[batch.numpy()]], skin, state.only(batch), picture_camera(camera_of[batch], size)
-            )
-            out.gamma[rows[batch.numpy()]] = fit_light(samples, albedo).numpy()
+            places = rows[batch.numpy()]
+            samples = sample(frames, places, skin, state.only(batch), picture_camera(camera_of[batch], size))
+            out.gamma[places] = fit_light(samples, albedo).numpy()
         out.id[rows], out.tex[rows] = state.identity.numpy(), texture.numpy()
         out.exp[rows] = _whole_expression(state)
         out.angles[rows] = angles_from_rotation(state.rotation.numpy())

@@ -16,10 +16,10 @@ from reenactory.models.face_fit.point_model import UNITS
 from reenactory.models.face_fit.points_fit import State
 from reenactory.models.face_model.camera import Camera, project
 from reenactory.models.face_model.conventions import CAMERA_DISTANCE
-from reenactory.models.face_model.model import TEXTURE_COUNT, FaceModel, vertex_normals
+from reenactory.models.face_model.model import TEXTURE_COUNT, FaceModel
 from reenactory.models.face_model.shading import BANDS, harmonics, light_of
 
-_VERTICES = 250
+_VERTICES = 160  # 27 numbers are fitted to their 480 colours; 250 cost half as much again for the same light
 _COLOUR = 0.1  # standard deviation of a colour, in [0, 1]: neighbours err alike, so more than they scatter
 _LIGHT = 0.5  # standard deviation of a light coefficient
 _FACING = 0.2  # cosine to the camera's axis below which a vertex is not used
@@ -34,13 +34,16 @@ class SkinModel:
     Attributes:
         model: whose vertices they are.
         rows: (n,) int64 rows of the model's vertices.
-        normals: (n, 3), of the mean face, or of one person where `of_person` made them.
+        neutral, normals: (n, 3) of the mean face, or of one person where `of_person` made them.
+        units: (51, 3 n), how the landmarker's units move them.
         albedo, texture: (n, 3) and (80, n, 3) RGB.
     """
 
     model: FaceModel
     rows: Tensor
+    neutral: Tensor
     normals: Tensor
+    units: Tensor
     albedo: Tensor
     texture: Tensor
 
@@ -56,20 +59,17 @@ class SkinModel:
         face = model.masks["face"].nonzero()[:, 0]
         rows = face[torch.linspace(0, len(face) - 1, min(_VERTICES, len(face))).round().long()]
         normals = model.normals(model.mean[None])[0, rows]
-        return cls(model, rows, normals, model.mean_texture[rows], model.texture[:, rows])
+        units = model.expression[UNITS, rows].flatten(1)
+        return cls(model, rows, model.mean[rows], normals, units, model.mean_texture[rows], model.texture[:, rows])
 
     def of_person(self, identity: Tensor) -> "SkinModel":
         """With normals of a neutral face (80,): expression turns skin by too little to be worth them per frame."""
         neutral = self.model.mean + torch.einsum("k,kvi->vi", identity, self.model.identity)
-        return replace(self, normals=vertex_normals(neutral[None], self.model.triangles)[0, self.rows])
+        return replace(self, neutral=neutral[self.rows], normals=self.model.normals(neutral[None])[0, self.rows])
 
     def place(self, state: State) -> Tensor:
-        """(T, n, 3) before the camera, Z the distance."""
-        neutral = self.model.mean[self.rows] + torch.einsum(
-            "k,kvi->vi", state.identity, self.model.identity[:, self.rows]
-        )
-        units = self.model.expression[UNITS, self.rows].flatten(1)
-        vertices = neutral + (state.units @ units).view(len(state.units), -1, 3)
+        """(T, n, 3) before the camera, Z the distance; identity is the one given to `of_person`."""
+        vertices = self.neutral + (state.units @ self.units).view(len(state.units), -1, 3)
         moved = vertices @ state.rotation.transpose(1, 2) + state.translation[:, None]
         return torch.cat([moved[..., :2], CAMERA_DISTANCE - moved[..., 2:]], dim=-1)
 
@@ -83,13 +83,16 @@ class Samples:
     seen: Tensor
 
 
-def sample(frames: NDArray[np.uint8], skin: SkinModel, state: State, camera: Camera) -> Samples:
+def sample(
+    frames: NDArray[np.uint8], chosen: NDArray[np.int64], skin: SkinModel, state: State, camera: Camera
+) -> Samples:
     """The pixel under each vertex.
 
     Args:
-        frames: (T, H, W, 3) uint8 RGB.
+        frames: (F, H, W, 3) uint8 RGB of the clip.
+        chosen: (T,) which of them.
         skin: of the person.
-        state: of the same frames.
+        state: of these frames.
         camera: of the whole pictures.
     """
     height, width = frames.shape[1:3]
@@ -98,7 +101,7 @@ def sample(frames: NDArray[np.uint8], skin: SkinModel, state: State, camera: Cam
     inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
     column = np.where(inside, columns, 0).astype(np.int64)
     row = np.where(inside, rows, 0).astype(np.int64)
-    colours = torch.from_numpy(frames[np.arange(len(frames))[:, None], row, column]).float() / 255
+    colours = torch.from_numpy(frames[chosen[:, None], row, column]).float() / 255
     normals = skin.normals @ state.rotation.transpose(1, 2)  # (T, n, 3)
     seen = torch.from_numpy(inside) & (normals[..., 2] > _FACING)
     return Samples(colours, harmonics(normals), seen.float())

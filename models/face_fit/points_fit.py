@@ -74,7 +74,7 @@ def fit_frames(model: PointModel, seen: Observed, start: State, settings: FitSet
     state = start
     thinned = model.units[:, :: settings.hessian_stride]
     for step in range(settings.frame_steps):
-        pulls = _pulls(model, seen, state, settings, robust=step >= settings.hessian_steps)
+        pulls = _pulls(model, seen, state, settings, robust=step >= settings.plain_steps)
         downhill = _downhill(model.units, pulls, state)
         if step % settings.hessian_steps == 0:
             hessian = _hessian(thinned, pulls, state, settings.hessian_stride)
@@ -92,7 +92,7 @@ def fit_identity(model: PointModel, seen: Observed, start: State, settings: FitS
     state = start
     modes = torch.cat([model.units, model.identity])
     for step in range(settings.identity_steps):
-        pulls = _pulls(model, seen, state, settings, robust=step >= settings.hessian_steps)
+        pulls = _pulls(model, seen, state, settings, robust=step >= settings.plain_steps)
         if step % settings.hessian_steps == 0:
             curvature = _hessian(modes, pulls, state, 1).double()  # of fewer points it would miss what small modes do
         whole = _Step(curvature.clone(), _downhill(modes, pulls, state).double())
@@ -111,13 +111,18 @@ def fit_identity(model: PointModel, seen: Observed, start: State, settings: FitS
 
 
 def misfit(model: PointModel, seen: Observed, state: State) -> Tensor:
-    """(T,), mean distance of the points from the landmarks in the picture, in eye distances seen from the front."""
+    """(T,), mean distance of the points from the landmarks in the picture, in eye distances seen from the front.
+
+    The distance is the one that the face has where the alignment puts it: a fit that ran into the camera, where
+    everything is large, is not near its landmarks.
+    """
     shape = model.shape(state.identity, state.units)
     x, y, z = (shape @ state.rotation.transpose(1, 2) + state.translation[:, None]).unbind(dim=-1)
     scale = FOCAL / (CAMERA_DISTANCE - z)
     apart = torch.hypot(scale * x - seen.points[..., 0], scale * y - seen.points[..., 1])
-    eyes: Tensor = (shape[:, _EYES[0]] - shape[:, _EYES[1]]).norm(dim=-1) * scale.mean(dim=1)
-    return apart.mean(dim=1) / eyes
+    eyes = (shape[:, _EYES[0]] - shape[:, _EYES[1]]).norm(dim=-1) * (FOCAL / CAMERA_DISTANCE)
+    off: Tensor = apart.mean(dim=1) / eyes
+    return off.nan_to_num(torch.inf)
 
 
 class _Step(NamedTuple):
@@ -138,7 +143,7 @@ def _moved(state: State, step: Tensor) -> State:
 
 
 def _pulls(model: PointModel, seen: Observed, state: State, settings: FitSettings, *, robust: bool) -> _Pulls:
-    # The first steps are plain least squares: from a start that is off as a whole, nothing is an outlier.
+    # The first step is plain least squares: from a start that is off as a whole, nothing is an outlier.
     turned = model.shape(state.identity, state.units) @ state.rotation.transpose(1, 2)  # (T, N, 3)
     x, y, z = (turned + state.translation[:, None]).unbind(dim=-1)
     depth = CAMERA_DISTANCE - z
@@ -170,9 +175,11 @@ def _shown(model: PointModel, rotation: Tensor, hidden: float) -> Tensor:
 def _downhill(modes: Tensor, pulls: _Pulls, state: State) -> Tensor:
     """(T, 7 + K): minus the gradient for the frame's unknowns and K modes (K, N, 3)."""
     force = -(pulls.residual[..., None, :] @ pulls.by_place)[..., 0, :]  # (T, N, 3)
+    shift = force.sum(dim=1)
+    shift[:, 2] = -(pulls.residual[..., :2] * pulls.by_place[..., :2, 2]).sum(dim=(1, 2))  # as in _jacobian
     parts = (
         torch.linalg.cross(pulls.turned, force).sum(dim=1),
-        force.sum(dim=1),
+        shift,
         -(pulls.residual[..., 2] * pulls.by_origin).sum(dim=1, keepdim=True),
         (force @ state.rotation).flatten(1) @ modes.flatten(1).T,
     )
@@ -192,6 +199,9 @@ def _jacobian(modes: Tensor, pulls: _Pulls, state: State) -> Tensor:
     jacobian = modes.new_zeros(frames, points, 3, POSE + len(modes))
     jacobian[..., :3] = pulls.by_place @ -_cross_matrix(pulls.turned)
     jacobian[..., 3:6] = pulls.by_place
+    # The origin of depth goes along with the translation: else the two do the same to depth, and in float32 the
+    # equations of some frames have no solution.
+    jacobian[..., 2, 5] = 0
     jacobian[..., 2, 6] = pulls.by_origin
     # One product per point, (3 T, 3) @ (3, K), is several times as fast as one per point and frame.
     moved = by_shape.transpose(0, 1).reshape(points, 3 * frames, 3) @ modes.permute(1, 2, 0)
@@ -223,15 +233,19 @@ def _without(step: _Step, held: Tensor) -> _Step:
 
 
 def _bounded(step: _Step, state: State) -> Tensor:
-    """(T, 58), the step within the bounds: what would pass one is stopped there, and the others are solved again."""
+    """(T, 58), the step within the bounds: what would pass one is stopped there, and the others are solved again.
+
+    A frame whose equations have no solution stays where it is: such landmarks are no face, and `misfit` says so.
+    """
     held = _held(step, state)
     stopped = torch.zeros_like(step.downhill)
     change = stopped
     for _ in range(_BOUND_ROUNDS):
         rest = _Step(step.hessian, step.downhill - (step.hessian @ stopped[..., None])[..., 0])
         hessian, downhill = _without(rest, held)
-        factor = torch.linalg.cholesky(hessian)
-        change = stopped + torch.cholesky_solve(downhill[..., None], factor)[..., 0]
+        factor, unsolvable = torch.linalg.cholesky_ex(hessian)
+        solved = torch.cholesky_solve(downhill[..., None], factor)[..., 0]
+        change = stopped + torch.where(unsolvable[:, None] > 0, 0, solved)
         units = state.units + change[:, POSE:]
         beyond = (units < 0) | (units > 1)
         stopped[:, POSE:] = torch.where(beyond | held[:, POSE:], units.clamp(0, 1) - state.units, 0)

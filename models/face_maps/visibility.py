@@ -2,24 +2,28 @@
 
 The paper calls a target pixel visible if its triangle wins a pixel of the source picture. Taken literally that fails:
 triangles are smaller than pixels, so many visible ones win none. The remedy is a finer picture of the source
-(`source_raster_scale`); 1 is the paper's own rule. Though its symbol is called occlusion, 1 means visible.
+(`source_raster_scale`). Though its symbol is called occlusion, 1 means visible.
 
-How often each errs is printed by `benchmarks/rasterizer.py --occlusion`. At 60 degrees between the pictures, 256x256,
-of the face's pixels: with 35,000 triangles in view the default calls 1.7 % hidden that are seen (the paper's own 32 %);
-with 71,000 in view 3.3 %, all of them seen edge-on by the source, where a scale of 7 gives 1.8 % and `one_ring` 0.2 %.
+How often each errs is printed by `benchmarks/rasterizer.py --occlusion`. What counts is how many pixels of the finer
+picture a triangle has: at 60 degrees between the pictures, 17 or 18 of them call 1.6 to 1.8 % of the face's pixels
+hidden that are seen, 9 of them 3.0 to 3.3 %, all seen edge-on by the source. So the default is 5 where a face of 35,000
+triangles fills a picture of 256x256, 7 for 71,000 triangles, and more for a smaller face. The paper's own rule errs by
+32 and 54 %, `one_ring` at 5 by 0.2 % with either mesh.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from reenactory.models.face_maps.settings import OcclusionRule, OcclusionSettings
 from reenactory.models.rasterizer.fragments import Fragments, interpolate
 from reenactory.models.rasterizer.rasterize import rasterize
 
-OcclusionRule = Literal["triangle_set", "one_ring", "depth"]
-SOURCE_RASTER_SCALE = 5  # odd, so that the finer picture contains the pixel centres of the plain one
+_LEAST_SCALE = 5  # scales are odd, so that the finer picture contains the pixel centres of the plain one
+_MOST_SCALE = 15  # a picture of 256x256 then takes 350 MB; a face that needs more is less than 80 pixels wide
+_TRIANGLE_PX = 16
 
 # A point may lie this much behind what the source shows there, in parts of the mesh's depth, and still be seen: the
 # depth picture has steps, and on a cheek seen from the side each is steep. At 60 degrees of yaw between the pictures,
@@ -32,7 +36,7 @@ class SourceView(NamedTuple):
     """What S source pictures show of a mesh: computed once, used for every target frame.
 
     Attributes:
-        rule: see `view_source`.
+        rule: see OcclusionSettings.
         seen: (S, F) bool, triangles that count as seen; of rule "depth" those that win a pixel.
         uvz: (S, V, 3) float32.
         depth: (S, scale H, scale W) float32 z-buffer of rule "depth", -1 beside the mesh; else None.
@@ -50,8 +54,7 @@ def view_source(
     uvz: Tensor,
     triangles: Tensor,
     size: tuple[int, int],
-    rule: OcclusionRule = "triangle_set",
-    source_raster_scale: int = SOURCE_RASTER_SCALE,
+    settings: OcclusionSettings | None = None,
     *,
     perspective_correct: bool = True,
 ) -> SourceView:
@@ -61,31 +64,37 @@ def view_source(
         uvz: (S, V, 3) float32, pixels and depth.
         triangles: (F, 3) int64.
         size: (H, W) of the source picture: what lies beyond it is not seen.
-        rule: "triangle_set" = the triangle wins a pixel of the source; "one_ring" = it or one that shares a corner
-            with it does; "depth" = the point is as near as the source's depth picture at its place.
-        source_raster_scale: the source is rasterized this much finer than `size`.
+        settings: None = the defaults.
         perspective_correct: see `rasterize`.
-
-    Raises:
-        ValueError: the rule is unknown or the scale below 1.
     """
-    if rule not in ("triangle_set", "one_ring", "depth"):
-        raise ValueError(f"rule: expected triangle_set, one_ring or depth, got {rule!r}")
-    if source_raster_scale < 1:
-        raise ValueError(f"source_raster_scale: expected at least 1, got {source_raster_scale}")
-    finer = uvz * uvz.new_tensor([source_raster_scale, source_raster_scale, 1])
-    fine_size = (size[0] * source_raster_scale, size[1] * source_raster_scale)
+    settings = settings or OcclusionSettings()
+    rule = settings.occlusion_rule
     seen = torch.zeros((len(uvz), len(triangles) + 1), dtype=torch.bool, device=uvz.device)
     depths = []
     # One by one: a picture 5 times as fine takes 40 MB.
-    for index in range(len(uvz)):
-        picture = rasterize(finer[index : index + 1], triangles, fine_size, perspective_correct=perspective_correct)
+    for index, single in enumerate(uvz):
+        scale = settings.source_raster_scale or (_LEAST_SCALE if rule == "depth" else fine_enough(single, triangles))
+        finer = single * single.new_tensor([scale, scale, 1])
+        fine_size = (size[0] * scale, size[1] * scale)
+        picture = rasterize(finer[None], triangles, fine_size, perspective_correct=perspective_correct)
         seen[index, picture.triangle.flatten()] = True  # -1, beside the mesh, is the last column
-        depths.append(picture.depth)
+        if rule == "depth":
+            depths.append(picture.depth)
     seen = seen[:, :-1]
     if rule == "one_ring":
         seen = _with_neighbours(seen, triangles, uvz.shape[1])
-    return SourceView(rule, seen, uvz, torch.cat(depths) if rule == "depth" else None, size)
+    return SourceView(rule, seen, uvz, torch.cat(depths) if depths else None, size)
+
+
+def fine_enough(uvz: Tensor, triangles: Tensor) -> int:
+    """The smallest odd scale, 5 to 15, at which the triangles of a picture (V, 3) have 16 pixels on average."""
+    first, second, third = (uvz[corner, :2].double() for corner in triangles.T)
+    along, away = second - first, third - first
+    area = (along[:, 0] * away[:, 1] - along[:, 1] * away[:, 0]).abs().mean() / 2
+    scale = _LEAST_SCALE
+    while scale < _MOST_SCALE and float(area) * scale**2 < _TRIANGLE_PX:
+        scale += 2
+    return scale
 
 
 def visible_from_source(source: SourceView, target: Fragments, triangles: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from reenactory.models.face_mesh.topology import MOUTH_LOWER, MOUTH_UPPER, POINT
 from reenactory.models.face_model.correspondences import Correspondences, rounded, write_correspondences
 from reenactory.models.face_model.identity_modes import read_identity_modes
 from reenactory.models.face_model.makehuman import MakeHumanAssets
-from reenactory.models.face_model.model import vertex_normals
+from reenactory.models.face_model.normals import vertex_normals
 from reenactory.models.face_model.open_shape import EXPRESSION_UNITS, OpenShape, open_shape
 from reenactory.models.face_model.open_texture import open_texture
 from reenactory.models.face_model.picture import draw

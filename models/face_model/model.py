@@ -1,11 +1,13 @@
 """A 3D morphable face model as tensors, with the coefficients and axes of Deep3DFaceRecon."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from reenactory.models.face_mesh.topology import LANDMARKS_68
+from reenactory.models.face_model.normals import VertexNormals
 
 IDENTITY_COUNT = 80
 EXPRESSION_COUNT = 64
@@ -57,9 +59,14 @@ class FaceModel:
         """V."""
         return int(self.mean.shape[0])
 
+    @cached_property
+    def _normals(self) -> VertexNormals:
+        return VertexNormals.of(self.triangles, self.vertex_count)
+
     def to(self, device: torch.device | str) -> "FaceModel":
         """The model on another device."""
-        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        mine = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved = {name: value.to(device) for name, value in mine.items() if isinstance(value, Tensor)}
         masks = {name: mask.to(device) for name, mask in self.masks.items()}
         return replace(self, masks=masks, **moved)  # type: ignore[arg-type]  # all of `moved` are tensors
 
@@ -103,7 +110,7 @@ class FaceModel:
         Returns:
             (B, V, 3), pointing out; zero where a vertex has no triangle of any area.
         """
-        return vertex_normals(vertices, self.triangles)
+        return self._normals(vertices)
 
     def points_478(self, vertices: Tensor) -> Tensor:
         """The face landmarker's points on given faces.
@@ -128,16 +135,6 @@ class FaceModel:
         if self.point_triangles is None:
             return vertices[:, self.landmarks_68]
         return self.points_478(vertices)[:, torch.from_numpy(LANDMARKS_68).to(vertices.device)]
-
-
-def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
-    """(B, V, 3) unit normals of (B, V, 3) with triangles (F, 3), as `FaceModel.normals` says."""
-    first, second, third = vertices[:, triangles].unbind(dim=2)  # (B, F, 3) each
-    flat = torch.nn.functional.normalize(torch.linalg.cross(first - second, second - third), dim=-1)
-    total = torch.zeros_like(vertices)
-    for corner in range(3):
-        total.index_add_(1, triangles[:, corner], flat)
-    return torch.nn.functional.normalize(total, dim=-1)
 
 
 def mode_variance(modes: Tensor, mask: Tensor) -> Tensor:

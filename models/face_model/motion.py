@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reenactory.models.face_model.angles import wrapped
+
 PARTS = {"exp": 64, "angles": 3, "trans": 3, "crop": 3}  # columns of face3d, in the descriptor's order
 WIDTH = sum(PARTS.values())  # 73
 RADIUS = 13  # 27 frames; one paper calls 13 the "size", the published settings call it the radius
@@ -130,9 +132,9 @@ def fill_gaps(descriptors: Descriptors, max_gap_frames: int) -> Filled:
     first, last = descriptors[before[filled]], descriptors[after[filled]]  # (G, 73)
     share = ((place - before) / np.maximum(after - before, 1))[filled, None]
     step = last - first
-    step[:, ANGLES] = _wrapped(step[:, ANGLES])
+    step[:, ANGLES] = wrapped(step[:, ANGLES])
     between = first + share * step
-    between[:, ANGLES] = _wrapped(between[:, ANGLES])
+    between[:, ANGLES] = wrapped(between[:, ANGLES])
     result = descriptors.copy()
     result[filled] = between
     return Filled(result, filled)
@@ -163,9 +165,3 @@ def with_crop_scale(driving: Descriptors, ratio: float) -> Descriptors:
     result = driving.copy()
     result[:, CROP_SCALE] *= np.float32(ratio)
     return result
-
-
-def _wrapped(angles: NDArray[np.float32]) -> NDArray[np.float32]:
-    """To [-pi, pi)."""
-    wrapped: NDArray[np.float32] = (angles + np.pi) % (2 * np.pi) - np.pi
-    return wrapped

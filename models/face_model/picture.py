@@ -10,7 +10,7 @@ from torch import Tensor
 
 from reenactory.models.face_model import camera
 from reenactory.models.face_model.conventions import CAMERA_DISTANCE, FOCAL, FRAME_PX
-from reenactory.models.face_model.model import vertex_normals
+from reenactory.models.face_model.normals import vertex_normals
 from reenactory.models.rasterizer.fragments import Fragments, interpolate
 from reenactory.models.rasterizer.rasterize import rasterize
 

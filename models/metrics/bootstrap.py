@@ -52,8 +52,8 @@ def cluster_bootstrap(
 def paired_bootstrap(
     first: NDArray[np.float64],
     second: NDArray[np.float64],
+    groups: NDArray[np.integer],
     clusters: Sequence[str],
-    groups: Sequence[str],
     *,
     direction: Direction,
     seed: int,
@@ -65,22 +65,30 @@ def paired_bootstrap(
     Args:
         first: (N,) float64.
         second: (N,) float64, item by item the same frames or videos as ``first``.
-        clusters: N identities, which are resampled.
-        groups: N names of pairs, which are won or lost as a whole.
+        groups: (N,) the number of each item's pair; pairs are won or lost as a whole.
+        clusters: of each pair, the identity; these are resampled.
         direction: which way is better.
         seed: of the resampling.
         replicates: number of resamples.
         level: coverage, in (0, 1).
 
     Raises:
-        ValueError: lengths differ or ``level`` is outside (0, 1).
+        ValueError: lengths differ, a pair has no identity, or ``level`` is outside (0, 1).
     """
-    if first.shape != second.shape or len(groups) != len(first):
-        raise ValueError(f"paired values differ in shape: {first.shape}, {second.shape} and {len(groups)} groups")
+    if first.shape != second.shape or groups.shape != first.shape:
+        raise ValueError(f"paired values differ in shape: {first.shape}, {second.shape} and groups {groups.shape}")
     difference = np.abs(first) - np.abs(second) if direction == "zero" else first - second
-    interval = cluster_bootstrap(difference, clusters, seed=seed, replicates=replicates, level=level)
-    by_group = ClusterSums.of(difference, groups).sums
-    if not by_group:
+    kept = ~np.isnan(difference)
+    sums = np.bincount(groups[kept], weights=difference[kept], minlength=len(clusters))
+    counts = np.bincount(groups[kept], minlength=len(clusters))
+    if len(sums) > len(clusters):
+        raise ValueError(f"pair number {len(sums) - 1} of {len(clusters)} pairs with an identity")
+    seen = np.flatnonzero(counts)
+    by_cluster = ClusterSums(dropped=len(kept) - int(kept.sum()))
+    for group in seen.tolist():
+        by_cluster.add(clusters[group], float(sums[group]), int(counts[group]))
+    interval = by_cluster.interval(seed=seed, replicates=replicates, level=level)
+    if not len(seen):
         return PairedDifference(interval, np.nan, 0)
-    gain = np.array(list(by_group.values())) * (1 if direction == "higher" else -1)
-    return PairedDifference(interval, float(np.mean((gain > 0) + 0.5 * (gain == 0))), len(gain))
+    gain = sums[seen] * (1 if direction == "higher" else -1)
+    return PairedDifference(interval, float(np.mean((gain > 0) + 0.5 * (gain == 0))), len(seen))

@@ -45,8 +45,8 @@ class Definition:
         inputs: what the function takes.
         used_by: papers that report this quantity.
         protocols: where it is computed.
-        weights: names in the weight catalogue that the value depends on. A metric with an ``{extractor}`` depends on
-            that extractor's file, here the built-in one's.
+        weights: names in the weight catalogue that the value depends on, whatever the extractor.
+        fitted: it compares coefficients, so it depends on the weights of the extractor that fitted them as well.
         optional: computed only when asked for.
         caution: what a reader must know before the number is believed; empty where there is nothing.
         caution_for: the protocols whose numbers the caution is about.
@@ -63,6 +63,7 @@ class Definition:
     used_by: tuple[Use, ...]
     protocols: tuple[Protocol, ...] = BOTH
     weights: tuple[str, ...] = ()
+    fitted: bool = False
     optional: bool = False
     caution: str = ""
     caution_for: tuple[Protocol, ...] = BOTH

@@ -3,7 +3,7 @@
 from reenactory.models.metrics.definition import Definition, Use
 
 _PADDED = "With 52 ARKit scores the 12 pads are 0 on both sides and count in the 64."
-_EXTRACTOR = ("face_landmarker",)
+_LANDMARKS = ("face_landmarker",)
 _GUIDANCE = "Exploiting Multiple Guidance from 3DMM"
 _ALL_THREE = "tables 1 to 3"
 _D3D = "Deep3DFaceRecon coefficients"
@@ -29,7 +29,7 @@ FACE_METRICS: tuple[Definition, ...] = (
             Use(_GUIDANCE, _ALL_THREE, "ArcFace, against the source"),
             Use("NOFA", "tables 1 to 3 and 5", "ArcFace, against the source"),
         ),
-        weights=("sface", *_EXTRACTOR),
+        weights=("sface", *_LANDMARKS),
         caution="Numbers of two embedders, or against two references, are not comparable.",
     ),
     Definition(
@@ -45,7 +45,8 @@ FACE_METRICS: tuple[Definition, ...] = (
             Use("3DFlowRenderer", "table 1", f"the scale fits the mean; {_D3D}"),
             Use("NOFA", "tables 1, 2 and 5", f"the scale fits the mean; {_D3D}"),
         ),
-        weights=_EXTRACTOR,
+        weights=_LANDMARKS,
+        fitted=True,
     ),
     Definition(
         name="aed_l2",
@@ -57,7 +58,8 @@ FACE_METRICS: tuple[Definition, ...] = (
         per="frame",
         inputs=_rows("exp (T, 64)"),
         used_by=(Use(_GUIDANCE, _ALL_THREE, f"the scale fits the norm; {_D3D}"),),
-        weights=_EXTRACTOR,
+        weights=_LANDMARKS,
+        fitted=True,
     ),
     Definition(
         name="apd_l1_angles",
@@ -72,7 +74,8 @@ FACE_METRICS: tuple[Definition, ...] = (
             Use("3DFlowRenderer", "table 1", "angles only, by its authors' remarks"),
             Use("NOFA", "tables 1 and 2", "angles only, by its authors' remarks"),
         ),
-        weights=_EXTRACTOR,
+        weights=_LANDMARKS,
+        fitted=True,
     ),
     Definition(
         name="apd_l2_angles",
@@ -84,7 +87,8 @@ FACE_METRICS: tuple[Definition, ...] = (
         per="frame",
         inputs=_rows("angles (T, 3) rad"),
         used_by=(Use(_GUIDANCE, _ALL_THREE, "the scale fits the norm"),),
-        weights=_EXTRACTOR,
+        weights=_LANDMARKS,
+        fitted=True,
     ),
     Definition(
         name="apd_l1_pose6",
@@ -96,7 +100,8 @@ FACE_METRICS: tuple[Definition, ...] = (
         per="frame",
         inputs=_rows("angles (T, 3) rad and trans (T, 3) model units"),
         used_by=(Use("OTAvatar", "", "angles and translation, by its users' remarks"),),
-        weights=_EXTRACTOR,
+        weights=_LANDMARKS,
+        fitted=True,
         caution="Adds radians to model units. Take it only where a table asks for it.",
     ),
     Definition(
@@ -112,7 +117,7 @@ FACE_METRICS: tuple[Definition, ...] = (
             Use("FOMM", "pose evaluation", "2D-FAN landmarks of face-alignment"),
             Use("3DFlowRenderer", "table 1", "2D-FAN landmarks of face-alignment"),
         ),
-        weights=_EXTRACTOR,
+        weights=_LANDMARKS,
         caution="In cross pairs the driver's landmarks carry the driver's face shape: a perfect method is not at 0.",
         caution_for=("cross",),
     ),

@@ -3,7 +3,7 @@
 from reenactory.models.metrics.definition import Definition, Use
 
 _NOBODY = (Use("none of the papers"),)
-_EXTRACTOR = ("face_landmarker",)
+_LANDMARKS = ("face_landmarker",)
 _MATTE = ("rvm_mobilenetv3",)
 _OUTSIDE = (
     "pixels further than 4 % of the frame's side from the source's matte and from the driver's in every frame of the "
@@ -37,7 +37,7 @@ TIME_METRICS: tuple[Definition, ...] = (
         per="video",
         inputs="landmarks (T, 68, 2) px of generated and driving frames; NaN rows where no face was found",
         used_by=_NOBODY,
-        weights=_EXTRACTOR,
+        weights=_LANDMARKS,
     ),
     Definition(
         name="mouth_sync",
@@ -51,7 +51,7 @@ TIME_METRICS: tuple[Definition, ...] = (
         per="video",
         inputs="landmarks (T, 68, 2) px of generated and driving frames; NaN rows where no face was found",
         used_by=_NOBODY,
-        weights=_EXTRACTOR,
+        weights=_LANDMARKS,
         caution="Says when the mouth opens, not how far: a mouth that opens half as wide correlates as well.",
     ),
     Definition(

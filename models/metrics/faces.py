@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from reenactory.models.face_model.angles import wrapped
+
 Rows = NDArray[np.float32] | NDArray[np.float64]
 PerFrame = NDArray[np.float64]
 
@@ -35,12 +37,12 @@ def apd_l1_angles(generated: Rows, target: Rows) -> PerFrame:
     Returns:
         (T,) float64 in [0, pi], NaN where either side has no face.
     """
-    return np.asarray(np.abs(_wrapped(_difference(generated, target, (3,)))).mean(axis=1))
+    return np.asarray(np.abs(wrapped(_difference(generated, target, (3,)))).mean(axis=1))
 
 
 def apd_l2_angles(generated: Rows, target: Rows) -> PerFrame:
     """Pose distance: Euclidean norm of the angle differences, radians. Arguments and NaN as in ``apd_l1_angles``."""
-    return np.asarray(np.linalg.norm(_wrapped(_difference(generated, target, (3,))), axis=1))
+    return np.asarray(np.linalg.norm(wrapped(_difference(generated, target, (3,))), axis=1))
 
 
 def apd_l1_pose6(generated: Rows, target: Rows) -> PerFrame:
@@ -54,7 +56,7 @@ def apd_l1_pose6(generated: Rows, target: Rows) -> PerFrame:
         (T,) float64, NaN where either side has no face.
     """
     difference = _difference(generated, target, (6,))
-    difference[:, :3] = _wrapped(difference[:, :3])
+    difference[:, :3] = wrapped(difference[:, :3])
     return np.asarray(np.abs(difference).mean(axis=1))
 
 
@@ -77,8 +79,3 @@ def _difference(generated: Rows, target: Rows, item: tuple[int, ...]) -> NDArray
             f"expected two arrays of shape (T, {', '.join(map(str, item))}), got {generated.shape} and {target.shape}"
         )
     return generated.astype(np.float64) - target.astype(np.float64)
-
-
-def _wrapped(angles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """To [-pi, pi): 359 degrees apart is 1 degree apart."""
-    return (angles + np.pi) % (2 * np.pi) - np.pi

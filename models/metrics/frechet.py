@@ -1,6 +1,7 @@
 """Fréchet distance between two sets of features, from the features or from statistics that shards merge."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,20 @@ class FeatureStats:
             raise ValueError(f"a covariance needs two rows or more, got {self.count}")
         return self.scatter / (self.count - 1)
 
+    @property
+    def variance(self) -> float:
+        """Trace of the covariance."""
+        return float(np.trace(self.scatter) / (self.count - 1))
+
+    @cached_property
+    def factor(self) -> NDArray[np.float64]:
+        """(D, D) L with covariance = L @ L.T, which exists where Cholesky's does not: for singular ones.
+
+        Kept, since it is half of a distance's cost and one set of real frames is compared with many renderers.
+        """
+        values, vectors = linalg.eigh(self.covariance, overwrite_a=True, check_finite=False)
+        return np.asarray(vectors * np.sqrt(np.clip(values, 0.0, None)))
+
 
 def frechet_distance(real: FeatureStats, generated: FeatureStats) -> float:
     """Fréchet distance from sufficient statistics.
@@ -110,12 +125,5 @@ def frechet_distance(real: FeatureStats, generated: FeatureStats) -> float:
         The squared distance, >= 0 up to rounding.
     """
     gap = real.mean - generated.mean
-    first, second = real.covariance, generated.covariance
-    cross = linalg.svdvals(_factor(first).T @ _factor(second), overwrite_a=True, check_finite=False).sum()
-    return float(gap @ gap + np.trace(first) + np.trace(second) - 2.0 * cross)
-
-
-def _factor(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(D, D) L with covariance = L @ L.T, which exists where Cholesky's does not: for singular ones."""
-    values, vectors = linalg.eigh(covariance, check_finite=False)
-    return np.asarray(vectors * np.sqrt(np.clip(values, 0.0, None)))
+    cross = linalg.svdvals(real.factor.T @ generated.factor, overwrite_a=True, check_finite=False).sum()
+    return float(gap @ gap + real.variance + generated.variance - 2.0 * cross)

@@ -70,15 +70,16 @@ class ClusterSums:
         missing = int(np.isnan(values).sum())
         self.dropped += missing
         if missing < len(values):
-            self._add(cluster, float(np.nansum(values)), len(values) - missing)
+            self.add(cluster, float(np.nansum(values)), len(values) - missing)
 
     def merge(self, other: "ClusterSums") -> None:
         """Take in another shard's statistics; the order of shards changes the last bits at most."""
         for cluster, total in other.sums.items():
-            self._add(cluster, total, other.counts[cluster])
+            self.add(cluster, total, other.counts[cluster])
         self.dropped += other.dropped
 
-    def _add(self, cluster: str, total: float, count: int) -> None:
+    def add(self, cluster: str, total: float, count: int) -> None:
+        """Take in the sum of `count` values of one cluster, count >= 1."""
         self.sums[cluster] = self.sums.get(cluster, 0.0) + total
         self.counts[cluster] = self.counts.get(cluster, 0) + count
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reenactory.infra.store import Store
+from reenactory.tasks.report.carried import carried
 from reenactory.tasks.report.clips import clip_sheets
 from reenactory.tasks.report.cost import cost
 from reenactory.tasks.report.funnel import funnel, rejections
@@ -52,4 +53,5 @@ def render_report(store: Store, run: str) -> str:
             spreads={protocol: spread_plots(data, protocol) for protocol in PROTOCOLS},
             cost=cost(store, data),
             again=provenance(data, artefacts),
+            carried=carried(data, artefacts),
         )

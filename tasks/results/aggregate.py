@@ -45,7 +45,7 @@ AGGREGATES = pa.schema(
         ("metric", pa.string()),
         ("definition", pa.string()),
         ("value", pa.float64()),
-        ("ci_low", pa.float64()),  # null: fewer than two identities (five for a pooled FID or KID), or a FID of many
+        ("ci_low", pa.float64()),  # null: fewer than two identities (five for a pooled FID or KID)
         ("ci_high", pa.float64()),
         ("n_frames", pa.int64()),
         ("n_pairs", pa.int64()),
@@ -53,6 +53,7 @@ AGGREGATES = pa.schema(
         ("n_dropped", pa.int64()),
         ("bin_by", pa.string()),  # null: all frames; else pose_gap, yaw or motion
         ("bin", pa.string()),
+        ("route", pa.string()),  # of a distance between sets: how it and its interval were computed
     ]
 )
 
@@ -168,15 +169,16 @@ def line(name: Name, interval: Interval, pairs: int) -> dict[str, object]:
         "protocol": name.protocol,
         "metric": name.metric,
         "definition": name.definition,
-        "value": _number(interval.mean),
-        "ci_low": _number(interval.ci_low),
-        "ci_high": _number(interval.ci_high),
+        "value": number(interval.mean),
+        "ci_low": number(interval.ci_low),
+        "ci_high": number(interval.ci_high),
         "n_frames": interval.n,
         "n_pairs": pairs,
         "n_identities": interval.n_clusters,
         "n_dropped": interval.n_dropped,
         "bin_by": None if binning is None else binning.by,
         "bin": None if binning is None else binning.labels[name.place],
+        "route": None,
     }
 
 
@@ -185,5 +187,6 @@ def _floats(table: pa.Table, name: str) -> NDArray[np.float64]:
     return np.asarray(table[name].to_numpy(zero_copy_only=False), np.float64)
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
+    """A value of a table: null where there is none."""
     return None if np.isnan(value) else float(value)

@@ -1,12 +1,14 @@
 """Paired differences of renderers on the frames that both have scores of, metric by metric."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from reenactory.infra.store import Store
 from reenactory.models.metrics.bootstrap import PairedDifference, paired_bootstrap
@@ -16,6 +18,8 @@ from reenactory.tasks.results.aggregate import SEED, PairInfo
 from reenactory.tasks.results.cautions import drop_caution, identity_caution
 
 NAMES = ("renderer", "metric", "definition")
+TEXTS = [*NAMES, "pair_id"]
+FRAME_BITS = 32
 
 
 class Line(NamedTuple):
@@ -55,6 +59,13 @@ class Group(NamedTuple):
     definition: str
 
 
+class Values(NamedTuple):
+    """What one renderer has of one metric: 16 bytes a score."""
+
+    place: NDArray[np.int64]  # (N,) sorted: number of the pair, then frame
+    value: NDArray[np.float64]  # (N,) NaN = dropped
+
+
 class Scores:
     """The scores of a run, read a metric at a time."""
 
@@ -69,15 +80,45 @@ class Scores:
         """Renderer, metric and definition, as far as they occur."""
         found: set[tuple[str, str, str]] = set()
         for batch in pq.ParquetFile(self._path, read_dictionary=NAMES).iter_batches(columns=list(NAMES)):
-            found |= set(batch.to_pandas().drop_duplicates().itertuples(index=False, name=None))
+            codes = np.stack([np.asarray(batch[name].indices) for name in NAMES])
+            texts = [batch[name].dictionary.to_pylist() for name in NAMES]
+            for row in np.unique(codes, axis=1).T.tolist():
+                renderer, metric, definition = (known[code] for known, code in zip(texts, row, strict=True))
+                found.add((renderer, metric, definition))
         return found
 
-    def read(self, group: Group) -> dict[str, pd.DataFrame]:
-        """Pair, frame and value by renderer."""
-        where = [("metric", "=", group.metric), ("definition", "=", group.definition)]
-        columns = ["renderer", "pair_id", "frame", "value"]
-        scores = pq.read_table(self._path, columns=columns, filters=where).to_pandas()
-        return {str(name): rows for name, rows in scores.groupby("renderer", sort=True)}
+    def read(self, group: Group, number: Mapping[str, int]) -> dict[str, Values]:
+        """Values by renderer, of the pairs that have a number."""
+        columns = [*TEXTS, "frame", "value"]
+        parts: dict[str, list[Values]] = defaultdict(list)
+        for batch in pq.ParquetFile(self._path, read_dictionary=TEXTS).iter_batches(columns=columns):
+            wanted = _equal(batch["metric"], group.metric) & _equal(batch["definition"], group.definition)
+            pairs = _through(batch["pair_id"], lambda name: number.get(name, -1))
+            wanted &= pairs >= 0
+            place = (pairs << FRAME_BITS) + np.asarray(batch["frame"], np.int64) + 1  # the whole span is frame -1
+            value = batch["value"].to_numpy(zero_copy_only=False)
+            for name in batch["renderer"].unique().to_pylist():
+                rows = wanted & _equal(batch["renderer"], name)
+                if rows.any():
+                    parts[name].append(Values(place[rows], value[rows]))
+        return {name: _sorted(found) for name, found in sorted(parts.items())}
+
+
+def _equal(column: pa.DictionaryArray, name: str) -> NDArray[np.bool_]:
+    return _through(column, lambda known: known == name).astype(bool)
+
+
+def _through(column: pa.DictionaryArray, function: Callable[[str], int]) -> NDArray[np.int64]:
+    """The function of every row of a column of texts, called once per text."""
+    told = np.array([function(text) for text in column.dictionary.to_pylist()], np.int64)
+    rows: NDArray[np.int64] = told[np.asarray(column.indices)]
+    return rows
+
+
+def _sorted(parts: Sequence[Values]) -> Values:
+    place, value = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(place, kind="stable")
+    return Values(place[order], value[order])
 
 
 def paired_lines(first: Scores, second: Scores, pairs: Mapping[str, PairInfo]) -> list[Line]:
@@ -87,13 +128,24 @@ def paired_lines(first: Scores, second: Scores, pairs: Mapping[str, PairInfo]) -
     version does not know are left out.
     """
     lines: list[Line] = []
+    known = _Pairs(pairs)
     for group in sorted(_known(first, second), key=lambda group: (PLACE[group.metric], group)):
-        a = first.read(group)
-        b = a if first is second else second.read(group)
+        a = first.read(group, known.number)
+        b = a if first is second else second.read(group, known.number)
         for name_a, name_b in _versus(a, b, first is second):
-            both = a[name_a].merge(b[name_b], on=["pair_id", "frame"], suffixes=("_a", "_b"))
-            lines += _lines(name_a, name_b, group, both, pairs)
+            lines += _lines((name_a, name_b), group, a[name_a], b[name_b], known)
     return sorted(lines, key=lambda line: (line.protocol != "self", line.renderer_a, line.renderer_b))
+
+
+class _Pairs:
+    """Pairs by number."""
+
+    def __init__(self, pairs: Mapping[str, PairInfo]) -> None:
+        names = sorted(pairs)
+        self.number = {name: place for place, name in enumerate(names)}
+        self.people = [pairs[name].identity for name in names]
+        self.protocols = sorted({info.protocol for info in pairs.values()})
+        self.protocol = np.array([self.protocols.index(pairs[name].protocol) for name in names], np.int64)
 
 
 def require_known(first: Scores, second: Scores) -> None:
@@ -115,20 +167,23 @@ def _shared(first: Scores, second: Scores) -> set[Group]:
     return {Group(*name[1:]) for name in first.names} & {Group(*name[1:]) for name in second.names}
 
 
-def _versus(a: dict[str, pd.DataFrame], b: dict[str, pd.DataFrame], same: bool) -> Iterator[tuple[str, str]]:
+def _versus(a: Mapping[str, Values], b: Mapping[str, Values], same: bool) -> Iterator[tuple[str, str]]:
     for name_a in a:
         for name_b in b:
             if not same or name_a < name_b:
                 yield name_a, name_b
 
 
-def _lines(name_a: str, name_b: str, group: Group, both: pd.DataFrame, pairs: Mapping[str, PairInfo]) -> Iterator[Line]:
-    known = both["pair_id"].map(dict(pairs))
-    both = both.assign(protocol=known.str[0], identity=known.str[1])
-    for protocol, rows in both.groupby("protocol", sort=True):
-        a, b = rows["value_a"].to_numpy(np.float64), rows["value_b"].to_numpy(np.float64)
-        people, groups = rows["identity"].tolist(), rows["pair_id"].tolist()
-        paired = paired_bootstrap(a, b, people, groups, direction=lookup(group.metric).direction, seed=SEED)
+def _lines(renderers: tuple[str, str], group: Group, first: Values, second: Values, known: _Pairs) -> Iterator[Line]:
+    place, rows_a, rows_b = np.intersect1d(first.place, second.place, assume_unique=True, return_indices=True)
+    numbers = place >> FRAME_BITS
+    for index, protocol in enumerate(known.protocols):
+        rows = known.protocol[numbers] == index
+        if not rows.any():
+            continue
+        a, b = first.value[rows_a[rows]], second.value[rows_b[rows]]
+        direction = lookup(group.metric).direction
+        paired = paired_bootstrap(a, b, numbers[rows], known.people, direction=direction, seed=SEED)
         kept = ~(np.isnan(a) | np.isnan(b))
         mean_a, mean_b = (float(side[kept].mean()) if kept.any() else np.nan for side in (a, b))
-        yield Line(str(protocol), *group, name_a, name_b, mean_a, mean_b, paired)
+        yield Line(protocol, *group, *renderers, mean_a, mean_b, paired)

@@ -63,6 +63,14 @@ class _Waiting(NamedTuple):
     looked: float  # when
     attempt: int = 1
 
+    @property
+    def items(self) -> dict[str, int]:
+        """How many items of each stage."""
+        return {job.stage: len(job.keys) for job in self.missing}
+
+    def negated(self) -> dict[str, int]:
+        return {stage: -count for stage, count in self.items.items()}
+
 
 @dataclass
 class Drive:
@@ -89,7 +97,7 @@ class Drive:
                 next_one = queue.popleft()
                 missing = self._still_missing(next_one)
                 if not missing:  # another chain made the same in the meantime
-                    self.tally.expect(-next_one.units)
+                    self.tally.expect(-next_one.units, next_one.negated())
                     queue.extendleft(self._unfinished(next_one.chain))
                     continue
                 self._check_weights(missing)
@@ -98,13 +106,13 @@ class Drive:
             done, _ = wait(running, return_when=FIRST_COMPLETED) if running else (set(), None)
             for future in done:
                 ended = running.pop(future)
-                self.tally.end(ended.chain[0].label, ended.units)
+                self.tally.end(ended.chain[0].label, ended.units, ended.items)
                 made = self._collect(future, ended.chain, ended.attempt)
                 if made is not None:
                     for more in self._finish(ended.chain, self._entries(ended.chain), made):
                         queue.extendleft(self._unfinished(more))
                 elif ended.attempt < ATTEMPTS:
-                    self.tally.expect(ended.units)
+                    self.tally.expect(ended.units, ended.items)
                     queue.append(ended._replace(attempt=ended.attempt + 1))
         return self.ledger
 
@@ -116,8 +124,9 @@ class Drive:
             missing, entries = self._look(chain)
             if missing:
                 units = self._units(missing)
-                self.tally.expect(units)
-                yield _Waiting(chain, missing, units, time.monotonic())
+                waiting = _Waiting(chain, missing, units, time.monotonic())
+                self.tally.expect(units, waiting.items)
+                yield waiting
             else:
                 pending += self._finish(chain, entries)
 
@@ -202,5 +211,6 @@ class Drive:
     def _finish(self, chain: Chain, entries: dict[str, Entry], made: Set[str] = frozenset()) -> Iterable[Chain]:
         for job in chain:
             self.ledger.cached[job.stage] += sum(key in entries and key not in made for key in job.keys)
+            self.tally.have(job.stage, sum(key in entries for key in job.keys))
         self.tally.count("finished")
         return self.follow(chain, entries)

@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import overload
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -19,7 +21,7 @@ from reenactory.infra.sources import local_copy
 from reenactory.infra.store import Store, open_store
 from reenactory.infra.video import ReadSpec, VideoFault, read_frames
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
-from reenactory.tasks.stage import ArtefactRef, Chain, Job, Ref, Runtime, SourceRef, Stage, get_stage
+from reenactory.tasks.stage import ArtefactRef, ArtefactsRef, Chain, Job, Ref, Runtime, SourceRef, Stage, get_stage
 
 Loaded = object  # what a reference decodes to
 
@@ -92,17 +94,47 @@ class Desk:
 
     def load(self, ref: Ref) -> Loaded:
         if ref not in self._loaded:
-            self._loaded[ref] = (
-                local_copy(ref.uri, self.new_folder()) if isinstance(ref, SourceRef) else self._artefact(ref)
-            )
+            self._loaded[ref] = self._read(ref)
         return self._loaded[ref]
+
+    def _read(self, ref: Ref) -> Loaded:
+        match ref:
+            case SourceRef():
+                return local_copy(ref.uri, self.new_folder())
+            case ArtefactsRef():
+                return Decoded(self.store, self.scratch, ref.refs)
+            case ArtefactRef():
+                return read_artefact(self.store, ref, self.scratch)
 
     def new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.scratch))
 
-    def _artefact(self, ref: ArtefactRef) -> Loaded:
-        path = self.store.local_path(artefact_path(ref.stage, ref.key, ref.name), self.scratch)
-        return decode(path, ref.start, ref.count)
+
+class Decoded(Sequence[Loaded]):
+    """What many references decode to, one at a time; nothing is kept, neither in memory nor on disk."""
+
+    def __init__(self, store: Store, scratch: Path, refs: Sequence[ArtefactRef]) -> None:
+        self._store, self._scratch, self._refs = store, scratch, refs
+
+    def __len__(self) -> int:
+        return len(self._refs)
+
+    @overload
+    def __getitem__(self, place: int) -> Loaded: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "Decoded": ...
+
+    def __getitem__(self, place: int | slice) -> Loaded:
+        if isinstance(place, slice):
+            return Decoded(self._store, self._scratch, self._refs[place])
+        with TemporaryDirectory(dir=self._scratch) as folder:
+            return read_artefact(self._store, self._refs[place], Path(folder))
+
+
+def read_artefact(store: Store, ref: ArtefactRef, cache: Path) -> Loaded:
+    """What a reference decodes to; a remote store's file is first copied into `cache`."""
+    return decode(store.local_path(artefact_path(ref.stage, ref.key, ref.name), cache), ref.start, ref.count)
 
 
 def decode(path: Path, start: int = 0, count: int | None = None) -> Loaded:

@@ -37,7 +37,9 @@ def theirs(tmp_path: Path) -> Path:
 
 
 def adopt(folder: Path, **brought: str) -> Workplace:
-    with workplace(Where(store=str(folder / "store"), workers=0, device="cpu"), "test", new_store=True) as place:
+    with workplace(
+        Where(store=str(folder / "store"), workers=0, device="cpu"), "test", "runs/r", new_store=True
+    ) as place:
         adopt_renders(place, JOBS, "r", Brought(str(folder / "theirs"), "theirs", **brought), PAIRS)
     return place
 

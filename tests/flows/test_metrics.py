@@ -1,6 +1,8 @@
 """`reenactory metrics list`: everything that a number means, for people and for programs."""
 
 import json
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -8,6 +10,7 @@ from reenactory.flows.metrics import metrics_json, metrics_text
 from reenactory.models.metrics.registry import DEFINITIONS
 from reenactory.models.weights import sha256_of
 from reenactory.tasks.errors import WrongUseError
+from reenactory.tasks.extractors import ExtractorName, extractor_class
 
 
 def test_every_metric_is_told_in_full_to_a_program() -> None:
@@ -17,6 +20,34 @@ def test_every_metric_is_told_in_full_to_a_program() -> None:
     (lpips,) = json.loads(metrics_json(["lpips"]))
     assert lpips["weights"] == {"lpips_alex": sha256_of("lpips_alex")}
     assert (lpips["direction"], lpips["protocols"], lpips["range"]) == ("lower", ["self"], [0.0, None])
+
+
+def test_a_fitted_metric_tells_the_weights_of_every_extractor() -> None:
+    aed, akd = json.loads(metrics_json(["aed_l1", "akd"]))
+    assert aed["weights"] == akd["weights"] == {"face_landmarker": sha256_of("face_landmarker")}
+    assert {name: list(weights) for name, weights in aed["extractor_weights"].items()} == {
+        name: list(extractor_class(name).weights) for name in get_args(ExtractorName)
+    }
+    assert aed["extractor_weights"]["open"] == {"open_face_model": sha256_of("open_face_model")}
+    assert akd["extractor_weights"] == {}  # landmarks are the landmarker's, whatever fits coefficients to them
+    text = " ".join(metrics_text(["aed_l1"], 100).split())
+    assert "aed_l1 ↓ one value per frame, self and cross pairs" in text
+    assert "with face3d.extractor=mediapipe: nothing more" in text
+    assert f"with face3d.extractor=open: open_face_model sha256 {sha256_of('open_face_model')}" in text
+
+
+def test_a_file_of_the_users_own_is_told_by_name_and_once_given_by_digest(
+    monkeypatch: pytest.MonkeyPatch, deep3d_checkpoint: Path
+) -> None:
+    monkeypatch.delenv("REENACTORY_WEIGHTS", raising=False)
+    (row,) = json.loads(metrics_json(["apd_l1_angles"]))
+    assert row["extractor_weights"]["deep3d"] == {"deep3d_epoch20": None}
+    assert "deep3d_epoch20, a file of your own that is not named here" in " ".join(
+        metrics_text(["apd_l1_angles"], 100).split()
+    )
+    monkeypatch.setenv("REENACTORY_WEIGHTS", json.dumps({"deep3d_epoch20": str(deep3d_checkpoint)}))
+    (row,) = json.loads(metrics_json(["apd_l1_angles"]))
+    assert row["extractor_weights"]["deep3d"] == {"deep3d_epoch20": sha256_of("deep3d_epoch20")}
 
 
 @pytest.mark.parametrize("width", [60, 100, 300])

@@ -1,22 +1,14 @@
 """What flows do around their shards, seen without running any stage."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from types import SimpleNamespace
 
-import pyarrow as pa
-
-from reenactory.flows import preprocess, render
+from reenactory.flows import preprocess
 from reenactory.flows.closing import closing_lines
-from reenactory.flows.render import RenderRequest
-from reenactory.flows.run_files import put_table
-from reenactory.infra.records import artefact_path
 from reenactory.infra.sources import Source
-from reenactory.infra.store import open_store
 from reenactory.infra.summary import Summary
 from reenactory.tasks.outcomes import MEANING, Reason
 from reenactory.tasks.preprocess import Preprocessing, PreprocessParams
-from reenactory.tasks.rendering import RENDERS
 from reenactory.tasks.stage import Chain
 
 
@@ -42,21 +34,6 @@ def test_a_video_that_the_metadata_lacks_is_not_driven_even_if_its_bytes_are_kno
     jobs = Preprocessing(PreprocessParams(), {"a": ({**row, "identity": None, "split": None},)})
     shard = [source("a", "1"), source("copy of a", "1")]
     assert {chain[-1].keys for chain in driven(jobs, shard)} == {jobs.video_chain(shard[0])[-1].keys}
-
-
-def test_the_video_that_people_see_is_that_of_the_latest_render(tmp_path: Path) -> None:
-    store = open_store(str(tmp_path))
-    place = SimpleNamespace(store=store)
-    request = RenderRequest(store=str(tmp_path), pairs="p", renderer="warp", run="r")
-    listing, seen = "runs/r/renders/warp.parquet", "runs/r/renders/p0__warp.mp4"
-    for key in ("aa", "bb"):
-        store.put(artefact_path("render", key, "render.mp4"), key.encode())
-        rows: list[dict[str, object]] = [{"pair_id": "p0", "renderer": "warp", "render_key": key, "outcome": "done"}]
-        rows.append({"pair_id": "p1", "renderer": "warp", "render_key": "cc", "outcome": "rejected"})
-        render._publish(place, request, rows, render._published(store, listing))  # type: ignore[arg-type]
-        put_table(store, listing, pa.Table.from_pylist(rows, schema=RENDERS))
-        assert store.get(seen) == key.encode()
-    assert [path for path in store.list("runs/") if path.endswith(".mp4")] == [seen]
 
 
 def test_the_last_line_says_where_the_results_are_and_the_others_why() -> None:

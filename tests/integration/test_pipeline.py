@@ -58,7 +58,7 @@ def test_summary_has_the_promised_fields(calm: SmallRun) -> None:
     assert made.cached == dict.fromkeys(PREPROCESSING, 0)
     assert made.frames == 2 * FRAMES * len(PREPROCESSING)
     assert all(made.frames_per_second[stage] > 0 for stage in PREPROCESSING)
-    assert calm.summaries["evaluate"].computed == {"face3d": 4, "features": 8, "score": 4}
+    assert calm.summaries["evaluate"].computed == {"face3d": 4, "features": 8, "pool": 4, "score": 4}
     written = calm.store / "runs" / RUN / "summary.json"
     assert Summary.model_validate_json(written.read_text()) == calm.summaries["evaluate"]
     names = "run flow items done rejected failed computed cached frames seconds frames_per_second outputs versions"
@@ -135,7 +135,7 @@ def test_a_replaced_landmarker_recomputes_face3d_and_what_follows(
     copied = render(RenderRequest(pairs=str(calm.pairs), renderer="copy", store=store, run=RUN, workers=0))
     assert stages_computed(copied) == {}  # it reads no coefficients
     warped = render(RenderRequest(pairs=str(calm.pairs), renderer="warp", store=store, run=RUN, workers=0))
-    assert stages_computed(warped) == {"render": 2}
+    assert stages_computed(warped) == {"render": 2, "publish": 2}
     scored = evaluate(EvaluateRequest(store=store, run=RUN, workers=0))
     assert scored.computed["score"] == 4 and scored.failed == 0
 

@@ -19,11 +19,14 @@ from small_runs import (
     SmallRun,
     await_that,
     descendants,
+    ffmpeg,
     preprocess_command,
     processes,
     run_command,
     started,
 )
+
+from reenactory.infra.store import open_store
 
 pytestmark = [pytest.mark.weights, pytest.mark.timeout(600)]
 
@@ -45,21 +48,31 @@ class Served:
     def ask(self, path: str, **body: object) -> list[dict[str, object]]:
         return list(httpx.post(f"{self.url}/{path}/filter", json=body, timeout=30).raise_for_status().json())
 
-    def run(self, deployment: str, request: Mapping[str, object]) -> dict[str, object]:
-        """Start a deployment with Prefect's own command and give the finished flow run."""
-        words = ("deployment", "run", deployment, "--param", f"request={json.dumps(request)}", "--watch")
-        prefect = [sys.executable, "-m", "prefect", *words]
+    def prefect(self, *words: str) -> None:
+        """Prefect's own command."""
+        command = [sys.executable, "-m", "prefect", *words]
         done = subprocess.run(
-            prefect, capture_output=True, text=True, timeout=300, env=os.environ | self.env, check=False
+            command, capture_output=True, text=True, timeout=300, env=os.environ | self.env, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+    def run(self, deployment: str, request: Mapping[str, object]) -> dict[str, object]:
+        """Start a deployment and give the finished flow run."""
+        self.prefect("deployment", "run", deployment, "--param", f"request={json.dumps(request)}", "--watch")
         return self.ask("flow_runs", sort="EXPECTED_START_TIME_DESC", limit=1)[0]
+
+    def state(self, run: Mapping[str, object]) -> object:
+        return self.ask("flow_runs", flow_runs={"id": {"any_": [run["id"]]}})[0]["state_type"]
+
+    def more_than(self, before: Mapping[int, str]) -> dict[int, str]:
+        """Processes of the server and its worker that were not there before, and Ray's, which leave their parents."""
+        return {pid: words for pid, words in descendants(self.pid).items() if pid not in before}
 
     def artifact(self, run: Mapping[str, object], key: str) -> object:
         found = self.ask("artifacts", artifacts={"flow_run_id": {"any_": [run["id"]]}, "key": {"any_": [key]}})
         assert len(found) == 1, f"{key}: {found}"
         data = found[0]["data"]
-        return json.loads(data) if isinstance(data, str) and data.startswith("[") else data
+        return json.loads(data) if isinstance(data, str) and data.startswith("[{") else data
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +115,8 @@ def test_the_worker_runs_each_deployment(served: Served, calm: SmallRun, tmp_pat
     assert (made["state_type"], made["name"]) == ("COMPLETED", DATASET)
     tasks = served.ask("task_runs", flow_runs={"id": {"any_": [made["id"]]}})
     assert [task["name"] for task in tasks] == ["shard 1 of 1: 2 videos"]
-    assert served.artifact(made, "progress") == 100.0
+    for stage in ("detect", "track", "crop", "matte", "face3d"):
+        assert served.artifact(made, f"progress-{stage}") == 100.0
     assert served.artifact(made, "outcomes")[0]["items"] == 2
     assert store in str(served.artifact(made, "results"))
     pairs = {"pairs": str(calm.pairs), "renderer": "copy", "run": RUN}
@@ -110,7 +124,31 @@ def test_the_worker_runs_each_deployment(served: Served, calm: SmallRun, tmp_pat
     assert (rendered["state_type"], rendered["name"]) == ("COMPLETED", f"{RUN}-copy")
     scored = served.run("evaluate-report/evaluate-report", {"run": RUN, **where})
     assert scored["state_type"] == "COMPLETED"
-    assert (Path(store) / "runs" / RUN / "report.html").is_file()
+    report = Path(store) / "runs" / RUN / "report.html"
+    assert report.is_file() and report.as_uri() in str(served.artifact(scored, "report"))
+
+
+def test_a_cancelled_run_leaves_nothing_running_and_nothing_half_done(
+    served: Served, videos: Path, tmp_path: Path
+) -> None:
+    """Cancelled while a worker reads a video that would take minutes; then the same work goes on as if never begun."""
+    store, long_video = tmp_path / "store", tmp_path / "long.mp4"
+    ffmpeg("-stream_loop", 400, "-i", videos / "man.mp4", "-c", "copy", long_video)
+    request = {"inputs": [str(long_video)], "dataset": DATASET, "params": KNOBS, "store": str(store), "workers": 1}
+    before = descendants(served.pid)
+    words = ("deployment", "run", "preprocess-dataset/preprocess-dataset", "--param", f"request={json.dumps(request)}")
+    served.prefect(*words)
+    run = served.ask("flow_runs", sort="EXPECTED_START_TIME_DESC", limit=1)[0]
+    await_that(
+        "a worker is up", lambda: any("ray::_ActorShell" in words for words in served.more_than(before).values())
+    )
+    served.prefect("flow-run", "cancel", str(run["id"]))
+    await_that("it is cancelled", lambda: served.state(run) == "CANCELLED")
+    await_that("nothing of it runs", lambda: not served.more_than(before))
+    left = open_store(str(store))
+    unfinished = [found for folder in ("artefacts", "datasets", "runs") for found in left.unfinished(folder)]
+    assert unfinished == [] and list(left.list("leases/")) == []
+    assert not list(left.list("artefacts/"))
 
 
 def test_the_command_line_can_be_a_flow_run(served: Served, videos: Path, tmp_path: Path) -> None:

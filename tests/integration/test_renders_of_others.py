@@ -39,9 +39,8 @@ def rendered(calm: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     folder = tmp_path_factory.mktemp("others")
     store = Path(shutil.copytree(calm.store, folder / "store"))
     write_pairs(str(store), DATASET, "self", 5, 0, DRIVING, folder / "pairs.parquet")
-    made = render(
-        RenderRequest(pairs=str(folder / "pairs.parquet"), renderer="copy", store=str(store), run=RUN, workers=0)
-    )
+    where = {"pairs": str(folder / "pairs.parquet"), "renderer": "copy", "store": str(store), "run": RUN, "workers": 0}
+    made = render(RenderRequest.model_validate({**where, "label": False, "watermark": False}))  # as others' would be
     assert made.done == 5
     return store, [pair.pair_id for pair in read_pairs(folder / "pairs.parquet")[0]]
 

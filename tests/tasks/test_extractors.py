@@ -218,6 +218,38 @@ def test_renders_are_fitted_by_the_extractor_of_their_driver(store: Store, own_c
         assert ("deep3d_epoch20" in fitting.weights) == (name == "deep3d")
 
 
+def test_smoothed_coefficients_are_named_so_and_renders_are_smoothed_alike(store: Store) -> None:
+    identifier = extractors.extractor_id("mediapipe", 0.5)
+    assert identifier == f"{MEDIAPIPE}+smooth0.5"
+    assert [extractors.smoothing_of(who) for who in (identifier, MEDIAPIPE, None)] == [0.5, 0, 0]
+    assert extractors.extractor_named(identifier) == "mediapipe"
+    extractors.check_this_machine([identifier, MEDIAPIPE, None])
+    with pytest.raises(WrongUseError, match="2 extractors"):
+        extractors.check_one_extractor({"a": identifier, "b": MEDIAPIPE})
+    source, driver = dataset(store, identifier, identifier)
+    jobs = Scoring(clip_rows(read_clips(store, "d")))
+    fitting = jobs.chain(Rendered(Pair("x", "cross", source, 0, driver, 0, 5, 0), "copy", "render", "k"))[0]
+    assert fitting.params == face3d.Params(smoothing=0.5, require_face=False)
+
+
+def test_the_stage_smooths_when_asked_to(tmp_path: Path) -> None:
+    frames = np.zeros((FRAMES + 4, SIDE, SIDE, 3), np.uint8)
+    extractor = extractors.extractor_class("mediapipe")("cpu", 1, {})
+    exps = []
+    for strength in (0.0, 5.0):
+        params = face3d.Params(smoothing=strength)
+        models = face3d.Models(FakeLandmarker(), extractor, "x")  # type: ignore[arg-type]
+        (made,) = face3d.run(face3d.Item(tmp_path, frames), params, models)
+        assert isinstance(made, Made)
+        exps.append(face3d.column(pq.read_table(made.files["coefficients.parquet"]), "exp"))
+    seen = np.arange(LOST + 1, len(frames))
+    assert (
+        np.abs(np.diff(exps[1][seen, :52], 2, axis=0)).mean()
+        < 0.8 * np.abs(np.diff(exps[0][seen, :52], 2, axis=0)).mean()
+    )
+    assert np.isnan(exps[1][LOST]).all()
+
+
 def test_the_score_stage_refuses_them_too() -> None:
     tables = [face3d.to_table(Fit(*(np.ones((1, n), np.float32) for n in (64, 3, 3, 3, 136))), who) for who in "ab"]
     item = SimpleNamespace(rendered_face=tables[0], driving_face=tables[1])

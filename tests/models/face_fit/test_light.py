@@ -59,7 +59,7 @@ def test_a_face_outside_the_picture_has_no_light(skin: SkinModel) -> None:
     state = State(torch.eye(3).expand(2, 3, 3), torch.zeros(2, 3), torch.zeros(2, 51), torch.zeros(80))
     camera = picture_camera(torch.tensor([[1.0, 112, 112], [1.0, 2000, 112]]), (224, 224))
     frames = np.full((2, 224, 224, 3), 128, np.uint8)
-    samples = sample(frames, skin, state, camera)
+    samples = sample(frames, np.arange(2), skin, state, camera)
     assert samples.seen.sum(dim=1).tolist()[1] == 0
     gamma = fit_light(samples, skin.albedo)
     assert torch.isfinite(gamma[0]).all()

@@ -123,7 +123,7 @@ def test_expression_stays_in_its_range_and_far_points_count_little(points: Point
     found = fit_frames(points, replace(seen, points=spoiled), true, FitSettings())
     assert found.units.min() >= 0
     assert found.units.max() <= 1
-    assert degrees_apart(found.rotation, true.rotation).max() < 1
+    assert degrees_apart(found.rotation, true.rotation).max() < 1.5  # 20 full steps: 0.14; squares alone: 3.4
 
 
 def test_a_frame_does_not_depend_on_its_neighbours(points: PointModel) -> None:

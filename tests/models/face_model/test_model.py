@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from reenactory.models.face_model.model import FaceModel, mode_variance, vertex_normals
+from reenactory.models.face_model.model import FaceModel, mode_variance
+from reenactory.models.face_model.normals import VertexNormals, vertex_normals
 
 CORNERS = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [5, 5, 5]])  # a tetrahedron and a loose vertex
 TRIANGLES = torch.tensor([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])  # counter-clockwise from outside
@@ -55,6 +56,33 @@ def test_normals_are_the_normalised_sum_of_unit_triangle_normals() -> None:
         assert np.allclose(found[vertex], total / np.linalg.norm(total), atol=1e-6)
         assert found[vertex] @ (points[vertex] - points[:4].mean(axis=0)) > 0, "points in"
     assert not found[4].any(), "a vertex without triangles has no normal"
+
+
+def test_normals_add_up_in_the_order_of_scattered_triangles() -> None:
+    """Bit for bit what `index_add_` gives on the CPU, so that no fit changed when the sum became a gather."""
+    random = torch.Generator().manual_seed(2)
+    triangles = torch.randint(40, (120, 3), generator=random)
+    triangles[:30, 0] = 7  # a vertex where many meet
+    vertices = torch.randn(3, 44, 3, generator=random)  # the last four have no triangle
+    first, second, third = vertices[:, triangles].unbind(dim=2)
+    flat = torch.nn.functional.normalize(torch.linalg.cross(first - second, second - third), dim=-1)
+    total = torch.zeros_like(vertices)
+    for corner in range(3):
+        total.index_add_(1, triangles[:, corner], flat)
+    found = VertexNormals.of(triangles, 44)(vertices)
+    assert torch.equal(found, torch.nn.functional.normalize(total, dim=-1))
+    assert not found[:, 40:].any()
+
+
+def test_normals_first_asked_for_without_gradients_can_be_differentiated_through_later() -> None:
+    face = model()
+    with torch.inference_mode():
+        face.normals(CORNERS[None])
+    vertices = CORNERS[None].clone().requires_grad_()
+    face.normals(vertices)[0, 0, 0].backward()
+    assert vertices.grad is not None
+    assert vertices.grad.any()
+    assert face.to("cpu").normals(CORNERS[None]).shape == (1, 5, 3)
 
 
 def test_points_lie_in_their_triangles() -> None:

@@ -77,7 +77,8 @@ def test_pairing_removes_what_both_methods_share() -> None:
     shared, clusters = _people(rng, 20, 10)
     better = shared - 0.2 + rng.normal(0, 0.05, len(shared))
     better[3] = np.nan
-    paired = paired_bootstrap(better, shared, clusters, clusters, direction="lower", seed=0)
+    people, groups = np.unique(clusters, return_inverse=True)
+    paired = paired_bootstrap(better, shared, groups, people.tolist(), direction="lower", seed=0)
     assert paired.difference.mean == pytest.approx(-0.2, abs=0.02)
     assert paired.difference.ci_high < 0.0  # although the values themselves spread by 1
     assert paired.difference.n_dropped == 1
@@ -86,16 +87,36 @@ def test_pairing_removes_what_both_methods_share() -> None:
 
 def test_ties_count_half() -> None:
     same = np.array([1.0, 2.0, 3.0, 4.0])
-    assert paired_bootstrap(same, same, list("aabb"), list("wxyz"), direction="higher", seed=0).share_won == 0.5
+    assert paired_bootstrap(same, same, np.arange(4), list("aabb"), direction="higher", seed=0).share_won == 0.5
     first = np.array([2.0, 2.0, 3.0, 3.0])
-    assert paired_bootstrap(first, same, list("aabb"), list("wxyz"), direction="higher", seed=0).share_won == 0.5
-    assert paired_bootstrap(first, same, list("aabb"), list("wxyz"), direction="lower", seed=0).share_won == 0.5
+    assert paired_bootstrap(first, same, np.arange(4), list("aabb"), direction="higher", seed=0).share_won == 0.5
+    assert paired_bootstrap(first, same, np.arange(4), list("aabb"), direction="lower", seed=0).share_won == 0.5
+
+
+def test_a_pair_is_won_as_a_whole_and_people_are_resampled() -> None:
+    """Frames of three pairs of two people; equal to the bootstrap of the differences by person."""
+    rng = np.random.default_rng(4)
+    first, second = rng.normal(size=(2, 60))
+    first[5] = second[30] = np.nan
+    groups, people = np.repeat([2, 0, 1], 20), ["a", "b", "a"]
+    paired = paired_bootstrap(first, second, groups, people, direction="higher", seed=7)
+    plain = cluster_bootstrap(first - second, [people[group] for group in groups], seed=7)
+    assert (paired.difference.n, paired.difference.n_dropped) == (plain.n, plain.n_dropped) == (58, 2)
+    np.testing.assert_allclose(
+        (paired.difference.mean, paired.difference.ci_low, paired.difference.ci_high),
+        (plain.mean, plain.ci_low, plain.ci_high),
+        rtol=1e-12,
+    )
+    won = [np.nanmean((first - second)[groups == group]) > 0 for group in range(3)]
+    assert (paired.share_won, paired.n_groups) == (np.mean(won), 3)
 
 
 def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="N clusters"):
         cluster_bootstrap(np.zeros(3), ["a"], seed=0)
     with pytest.raises(ValueError, match="differ in shape"):
-        paired_bootstrap(np.zeros(3), np.zeros(2), ["a"], ["p"], direction="lower", seed=0)
+        paired_bootstrap(np.zeros(3), np.zeros(2), np.zeros(3, int), ["a"], direction="lower", seed=0)
+    with pytest.raises(ValueError, match="pair number 2 of 2 pairs"):
+        paired_bootstrap(np.zeros(3), np.zeros(3), np.arange(3), ["a", "b"], direction="lower", seed=0)
     with pytest.raises(ValueError, match="level"):
         cluster_bootstrap(np.zeros(3), ["a", "b", "c"], seed=0, level=95)
