@@ -11,7 +11,8 @@ import pyarrow.csv
 from rich.table import Table
 
 from reenactory.flows.run_files import run_path
-from reenactory.flows.train import TrainRequest, train, training_folder
+from reenactory.flows.train import train, training_folder
+from reenactory.flows.train_request import TrainRequest
 from reenactory.infra.store import Store, open_store
 from reenactory.infra.summary import Summary, merge
 from reenactory.infra.tables import get_table, put_table

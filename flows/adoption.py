@@ -10,7 +10,7 @@ from reenactory.flows.workplace import Workplace
 from reenactory.infra.render_files import RenderFiles, find_renders
 from reenactory.infra.sources import Source, with_digests
 from reenactory.infra.tables import get_table, put_table
-from reenactory.tasks.adopt import Params
+from reenactory.tasks.adopt import FirstFrame, Params
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.outcomes import Reason
 from reenactory.tasks.pairs import Pair
@@ -26,16 +26,17 @@ class Brought(NamedTuple):
     folder: str
     name: str  # of the method
     panel: str | None = None  # "I/N"
+    first_frame: FirstFrame = "driven"
 
     @property
     def params(self) -> Params:
         """Raises WrongUseError where there is no such panel."""
         if self.panel is None:
-            return Params()
+            return Params(first_frame=self.first_frame)
         which, _, of = self.panel.partition("/")
         if int(which) > int(of):
             raise WrongUseError(f"--panel {self.panel}: panels are counted from 1 to {of}, from the left")
-        return Params(panel=int(which), panels=int(of))
+        return Params(panel=int(which), panels=int(of), first_frame=self.first_frame)
 
 
 def adopt_renders(place: Workplace, jobs: Scoring, run: str, brought: Brought, pairs: Sequence[Pair]) -> None:

@@ -44,6 +44,24 @@ class StageBoard:
                 self._artifacts[stage] = cast(UUID, create_progress_artifact(percent, key=key, description=text))
 
 
+class TrainingBoard:
+    """The progress artifact of a training.
+
+    Args:
+        name: of the training.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._artifact = cast(UUID, create_progress_artifact(0.0, key="progress-train", description=f"begin {name}"))
+        self._shown = -1
+
+    def show(self, percent: int, text: str) -> None:
+        """At every percent that is new: an update is a call to the server."""
+        if percent > self._shown:
+            self._shown = percent
+            update_progress_artifact(self._artifact, float(percent), text)
+
+
 def progress(tally: Tally, items: int, what: str, finished: bool) -> dict[str, tuple[float, str]]:
     """Percent and words for each stage.
 

@@ -2,21 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import count
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from reenactory.flows.board import StageBoard, show_results
+from reenactory.flows.board import StageBoard, TrainingBoard, show_results
 from reenactory.flows.evaluate import EvaluateRequest, evaluate
 from reenactory.flows.preprocess import PreprocessRequest, preprocess
 from reenactory.flows.render import RenderRequest, render
+from reenactory.flows.train import pulse_line, train
+from reenactory.flows.train_request import TrainRequest
 from reenactory.flows.workplace import ShardMap, ShardWork
 from reenactory.infra.progress import Tally
 from reenactory.infra.summary import Summary
 from reenactory.tasks.running.drive import Ledger
+
+if TYPE_CHECKING:
+    from reenactory.models.flow3d.loop import Pulse
 
 Item = TypeVar("Item")
 
@@ -47,6 +52,17 @@ def render_batch(request: RenderRequest) -> Summary:
 def evaluate_report(request: EvaluateRequest) -> Summary:
     """Score every render of a run and write its report."""
     return reported(evaluate(request, as_tasks("renders")))
+
+
+@flow(name="train", flow_run_name="{request.name}")
+def train_network(request: TrainRequest) -> Summary:
+    """Train a re-enactment network; started again, it goes on from the last checkpoint."""
+    board = TrainingBoard(request.name)
+
+    def follow(pulse: "Pulse") -> None:
+        board.show(100 * pulse.steps_done // pulse.steps, pulse_line(pulse))
+
+    return reported(train(request, follow))
 
 
 @task(task_run_name="shard {number} of {total}: {size} {what}", cache_policy=NO_CACHE, persist_result=False)

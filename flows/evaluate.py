@@ -7,6 +7,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from reenactory.flows.adoption import Brought, adopt_renders
+from reenactory.flows.again import announce
 from reenactory.flows.results import REPORT, TABLES, report_made_of, tables_made_of, write_results
 from reenactory.flows.run_files import keep_pairs, read_run_pairs, run_pair_list, run_path
 from reenactory.flows.views import Views
@@ -16,6 +17,7 @@ from reenactory.infra.shards import make_shards
 from reenactory.infra.store import Store
 from reenactory.infra.summary import Summary
 from reenactory.infra.tables import get_table
+from reenactory.tasks.adopt import FirstFrame
 from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.extractors import check_this_machine
@@ -54,6 +56,7 @@ class EvaluateRequest(Where):
     panel: str | None = Field(
         default=None, pattern=r"^[1-9]\d*/[1-9]\d*$", description="With renders: I/N cuts the I-th of N equal panels."
     )
+    first_frame: FirstFrame = Field(default="driven", description="With renders: what each begins with (stage adopt).")
     pairs: str | None = Field(default=None, description="Pair file, for a run that has none yet.")
     dataset: str | None = Field(
         default=None, pattern=NAME, description="With pairs. Default: the one that the pair file names."
@@ -65,14 +68,18 @@ def evaluate(request: EvaluateRequest, map_shards: ShardMap[Rendered] = in_order
     """Score the run's renders (and the folder's, if one is given), then write scores, aggregates and the report."""
     if request.panel and not request.renders:
         raise WrongUseError("--panel says where in the pictures of --renders DIR the render is; give both")
+    if request.first_frame != "driven" and not request.renders:
+        raise WrongUseError("--first-frame says what the videos of --renders DIR begin with; give both")
     if request.dataset and not request.pairs:
         raise WrongUseError("--dataset goes with --pairs FILE; a run that has pairs knows its dataset")
     with workplace(request, f"evaluate {request.run}", f"runs/{request.run}") as place:
         pairs, clips = _pairs_and_clips(place.store, request)
-        place.announce(request.run, request)
+        for plan in ("evaluate", *([f"adopt-{request.name}"] if request.renders else [])):
+            announce(place.store, request.run, plan, "evaluate", request)
         jobs = Scoring(clips, request.params.score)
         if request.renders:
-            adopt_renders(place, jobs, request.run, Brought(request.renders, request.name, request.panel), pairs)
+            brought = Brought(request.renders, request.name, request.panel, request.first_frame)
+            adopt_renders(place, jobs, request.run, brought, pairs)
         rows = list(_render_rows(place.store, request.run))
         rendered = _rendered(rows, pairs)
         place.tally.estimate = _seconds_needed(place, jobs, rendered)

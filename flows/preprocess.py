@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from reenactory.flows.again import announce
 from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
 from reenactory.infra.entries import Entry
 from reenactory.infra.metadata import read_metadata
@@ -68,7 +69,7 @@ def preprocess(request: PreprocessRequest, map_shards: ShardMap[Source] = in_ord
         if skipped:
             place.tally.outcomes["files that are not video, passed over"] = skipped
         sources = list(with_digests(place.store, sources))
-        place.announce(f"preprocess-{request.dataset}", request)
+        announce(place.store, f"preprocess-{request.dataset}", "preprocess", "preprocess", request)
         place.tally.estimate = plan_videos(jobs, sources, place.index, 1).compute_seconds
         parts: list[str] = []
         log = OutcomeLog(place.store, f"preprocess-{request.dataset}", "preprocess")

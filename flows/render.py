@@ -7,8 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 from pydantic import Field
 
+from reenactory.flows.again import announce
 from reenactory.flows.publishing import publish
-from reenactory.flows.run_files import keep_pairs, run_pair_list, run_path
+from reenactory.flows.run_files import keep_pairs, pair_file, run_pair_list, run_path
 from reenactory.flows.workplace import NAME, ShardMap, Where, in_order, workplace
 from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.shards import make_shards
@@ -56,7 +57,8 @@ def render(request: RenderRequest, map_shards: ShardMap[Pair] = in_order) -> Sum
         allowed = [pair for pair in pairs if pair.pair_id not in refused]
         jobs = Rendering(request.renderer, clips, PublishParams(label=request.label, watermark=request.watermark))
         keep_pairs(place.store, request.run, pairs, dataset, drawn_by)
-        place.announce(request.run, request)
+        kept = request.model_copy(update={"pairs": pair_file(place.store, request.run, request.pairs, pairs)})
+        announce(place.store, request.run, f"render-{request.renderer}", "render", kept)
         if consent is not None:
             refusals = f"{len(refused)} of {len(pairs)} pairs refused" if refused else "all pairs agreed to"
             place.notes.append(f"consent: manifest sha256 {consent.sha256}, {refusals}")

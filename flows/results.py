@@ -64,7 +64,9 @@ def report_made_of(store: Store, run: str, dataset: str) -> JsonValue:
         run_path(run, "pairs.parquet"),
         *(path for path in listed if path.endswith(".parquet")),
         *store.list(run_path(run, "summary-render-")),
+        *store.list(run_path(run, "plan-")),
         *store.list(f"runs/preprocess-{dataset}/summary-preprocess.json"),
+        *store.list(f"runs/preprocess-{dataset}/plan-preprocess.json"),
     ]
     digests = [hashlib.sha256(store.get(path)).hexdigest() for path in read]
     return [*listed, *digests]

@@ -43,6 +43,17 @@ def read_run_pairs(store: Store, run: str) -> tuple[list[Pair], str]:
     return found.pairs, found.dataset or ""
 
 
+def pair_file(store: Store, run: str, given: str, pairs: Sequence[Pair]) -> str:
+    """The run's own copy of a pair file, which is there as long as the run is; `given` where a command cannot have it.
+
+    A renderer may be given a part of the run's pairs; and commands read pair files from this machine only.
+    """
+    copy = f"{store.uri}/{run_path(run, 'pairs.parquet')}"
+    known, _ = read_run_pairs(store, run)
+    whole = pairs_sha256(known) == pairs_sha256(pairs)
+    return copy.removeprefix("file://") if whole and copy.startswith("file://") else given
+
+
 def run_pair_list(store: Store, run: str, clips: Mapping[str, ClipRow]) -> PairList:
     """For the run's summary. Clips that the dataset no longer has count as unmade."""
     found = _pair_file(store, run)

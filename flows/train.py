@@ -1,27 +1,20 @@
 """A dataset in, weights of a re-enactment network out: pack, then train; the same command goes on where it stopped."""
 
-import shutil
 import time
-import tomllib
-from functools import partial
-from pathlib import Path
-from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Literal
-
-from pydantic import BaseModel, Field, TypeAdapter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from reenactory.flows.run_files import run_path
+from reenactory.flows.train_packs import Data, data_of, make_packs
+from reenactory.flows.train_request import TrainRequest, configured
 from reenactory.infra.progress import Tally, shown
 from reenactory.infra.records import library_versions
 from reenactory.infra.settings import Settings
-from reenactory.infra.store import Store, open_store
+from reenactory.infra.store import open_store
 from reenactory.infra.summary import Summary, write_summary
 from reenactory.models import weights as catalogue
-from reenactory.models.flow3d.config import ABLATIONS, Flow3dConfig, changed, preset
 from reenactory.models.weight_files import overrides
-from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.errors import WrongUseError
-from reenactory.tasks.training_pack import DEFAULT_QUALITY, held_out_people, pack_key, usable, write_pack
 
 if TYPE_CHECKING:
     from reenactory.models.flow3d.loop import Loop, Pulse
@@ -32,115 +25,83 @@ RESIDENT_BYTES = 1 << 30  # of decoded frames, in each process
 BROUGHT = "vgg19"  # the paper's; no registry carries it, so the user brings it
 
 
-class TrainRequest(BaseModel):
-    """Parameters of `reenactory train`."""
-
-    method: Literal["flow3d"] = Field(default="flow3d", description="Which network.")
-    store: str = Field(description="Store: a folder, file:// or s3://bucket/prefix.")
-    dataset: str = Field(pattern=r"^[\w.-]+$", description="Name of the dataset in the store.")
-    name: str = Field(default="flow3d", pattern=r"^[\w.-]+$", description="Name of the run that the training is.")
-    config: Path | None = Field(default=None, description="TOML: preset, ablations, and tables of changed values.")
-    preset: str | None = Field(default=None, description="paper, small, demo or tiny; over the file's.")
-    ablations: list[str] = Field(default=[], description="What is switched off, beside what the file says.")
-    held_out: list[str] = Field(default=[], description="Identities to validate on. Default: split test, or one in 8.")
-    device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$", description="auto takes a GPU where there is one.")
-    workers: int = Field(
-        default=0, ge=0, description="Ray Train workers, each with its own batches; 0 = in this process."
-    )
-    minutes: float | None = Field(default=None, gt=0, description="Stop after so long, with a checkpoint.")
-    pack: Path | None = Field(default=None, description="Only write the pack and the VGG features into this folder.")
-    jpeg_quality: int = Field(
-        default=DEFAULT_QUALITY, ge=0, le=100, description="Of the pack's frames; 0 stores them raw, 16 times larger."
-    )
-
-
-class ConfigFile(BaseModel, extra="forbid"):
-    """What `--config` may hold."""
-
-    preset: str = "small"
-    ablations: list[str] = []
-    network: dict[str, object] = {}
-    losses: dict[str, object] = {}
-    training: dict[str, object] = {}
-
-
 class TrainingTally(Tally):
-    """Progress of a training: steps, loss, rate, time left."""
+    """Progress of a training: frames packed, then steps, loss, rate, time left."""
 
     pulse: "Pulse | None" = None
 
+    def packed(self, frames: int) -> None:
+        with self.lock:
+            since = time.monotonic() - self.started - self.seconds["pack"]
+            self.stage("pack", frames, since)
+            self.outcomes["frames packed"] += frames
+            self.end("", frames)
+
+    def stepped(self, pulse: "Pulse") -> None:
+        self.pulse = pulse
+        self.estimate, self.finished = pulse.steps, pulse.steps_done
+
     def line(self) -> str:
-        pulse = self.pulse
-        if pulse is None:
-            return super().line()
-        left = f"{pulse.seconds_left / 60:.1f} min left"
-        speed = f"{pulse.examples_per_second:.1f} examples/s, waiting {pulse.waiting:.0%}"
-        return f"step {pulse.steps_done} of {pulse.steps} | loss {pulse.total:.3f} | {speed} | {left}"
+        return super().line() if self.pulse is None else pulse_line(self.pulse)
 
 
-def train(request: TrainRequest) -> Summary:
-    """Train, or only pack with `pack`."""
+def pulse_line(pulse: "Pulse") -> str:
+    """One line: steps, loss, rate, time left."""
+    left = f"{pulse.seconds_left / 60:.1f} min left"
+    speed = f"{pulse.examples_per_second:.1f} examples/s, waiting {pulse.waiting:.0%}"
+    return f"step {pulse.steps_done} of {pulse.steps} | loss {pulse.total:.3f} | {speed} | {left}"
+
+
+def train(request: TrainRequest, follow: Callable[["Pulse"], None] = lambda pulse: None) -> Summary:
+    """Train, or only pack with `pack`; `follow` is told how it goes at every line of the log."""
     began = time.monotonic()
     config = configured(request)
-    catalogue.require([_perceptual_name()])
-    store = open_store(request.store)
-    rows = usable(read_clips(store, request.dataset).to_pylist())
-    held_out = held_out_people(rows, request.held_out)
-    quality = request.jpeg_quality or None
+    data = data_of(request, config)
+    catalogue.require([_perceptual_name(), *data.weights])
     tally = TrainingTally(f"train {request.name}")
-    tally.estimate = float(sum(int(str(row["frame_count"])) for row in rows))
+
+    def report(pulse: "Pulse") -> None:
+        tally.stepped(pulse)
+        follow(pulse)
+
     with shown(tally):
         if request.pack is not None:
-            folder = request.pack
-            write_pack(store, rows, held_out, folder, config.network.image_px, quality, partial(tally.end, "pack"))
-            from reenactory.models.flow3d.train_packed import VGG
-            from reenactory.models.perceptual.weights import save_half
-
-            save_half(perceptual_network(), folder / VGG)
-            frames = sum(int(str(row["frame_count"])) for row in rows)
-            return _summary(request, len(rows), len(rows), frames, began, {"pack": str(folder)})
-
-        def report(pulse: "Pulse") -> None:
-            tally.pulse = pulse
-            tally.estimate, tally.finished = pulse.steps, pulse.steps_done
-
+            return _packed(request, data, tally, began)
+        tally.estimate = float(data.frames_to_make)
         if request.workers:
             from reenactory.flows.train_workers import train_on_ray
 
+            make_packs(data, tally.packed)  # here, where progress is seen; workers of this machine find them
             done = train_on_ray(request, report)
         else:
-            loop = make_loop(request)
+            loop = make_loop(request, packed=tally.packed)
             loop.report = report
             loop.run(request.minutes)
             done = loop.trainer.steps_done
+    store = open_store(request.store)
     outputs = {"training": f"{store.uri}/{training_folder(request)}"}
     summary = _summary(request, config.training.steps, done, done * config.training.pairs, began, outputs)
     write_summary(store, summary)
     return summary
 
 
-def configured(request: TrainRequest) -> Flow3dConfig:
-    """Preset, then ablations, then single values; every one checked for its type and range.
+def _packed(request: TrainRequest, data: Data, tally: TrainingTally, began: float) -> Summary:
+    """Everything that `train_packed` needs, in the folder that the request names."""
+    from reenactory.models.flow3d.pack import HEAD
+    from reenactory.models.flow3d.train_packed import SYNTHETIC, VGG
+    from reenactory.models.perceptual.weights import save_half
 
-    Raises:
-        WrongUseError: an unknown preset, ablation, section, key or value.
-    """
-    given = ConfigFile()
-    if request.config is not None:
-        try:
-            given = ConfigFile.model_validate(tomllib.loads(request.config.read_text(encoding="utf-8")))
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            raise WrongUseError(f"--config {request.config}: {error}") from error
-    try:
-        config = preset(request.preset or given.preset)
-        for name in [*given.ablations, *request.ablations]:
-            if name not in ABLATIONS:
-                raise WrongUseError(f"no ablation {name!r}; there are: {', '.join(ABLATIONS)}")
-            config = changed(config, ABLATIONS[name])
-        config = changed(config, {"network": given.network, "losses": given.losses, "training": given.training})
-    except ValueError as error:
-        raise WrongUseError(str(error)) from error
-    return TypeAdapter(Flow3dConfig).validate_python(config.as_dict())
+    assert request.pack is not None
+    places = [(data.main, request.pack)]
+    (request.pack / SYNTHETIC / HEAD).unlink(missing_ok=True)  # of an earlier pack: it would be trained on
+    if data.synthetic is not None:
+        places.append((data.synthetic, request.pack / SYNTHETIC))
+    clips, frames = (sum(numbers) for numbers in zip(*((plan.clips, plan.frames) for plan, _ in places), strict=True))
+    tally.estimate = float(frames)
+    for plan, folder in places:
+        plan.write(folder, tally.packed)
+    save_half(perceptual_network(), request.pack / VGG)
+    return _summary(request, clips, clips, frames, began, {"pack": str(request.pack)})
 
 
 def perceptual_network() -> "VggFeatures":
@@ -157,40 +118,28 @@ def _perceptual_name() -> str:
     return BROUGHT if BROUGHT in overrides(catalogue.catalogue()) else PERCEPTUAL
 
 
-def make_loop(request: TrainRequest, rank: int = 0, processes: int = 1) -> "Loop":
-    """The training of one process, with its pack in this machine's cache."""
+def make_loop(
+    request: TrainRequest, rank: int = 0, processes: int = 1, packed: Callable[[int], None] = lambda frames: None
+) -> "Loop":
+    """The training of one process, with its packs in this machine's cache."""
     import torch
 
     from reenactory.models.flow3d.pack import Pack
-    from reenactory.models.flow3d.train_packed import packed_loop
+    from reenactory.models.flow3d.train_packed import Synthetic, packed_loop
 
     torch.set_num_threads(Settings().threads)
     config, store = configured(request), open_store(request.store)
-    pack = Pack(cached_pack(request, config, store), RESIDENT_BYTES)
+    data = data_of(request, config)
+    pack, rendered = (None if path is None else Pack(path, RESIDENT_BYTES) for path in make_packs(data, packed))
+    assert pack is not None
+    synthetic = None if rendered is None else Synthetic(rendered, data.share)
     device = torch.device(training_device(request.device))
     folder = training_folder(request)
-    return packed_loop(pack, config, perceptual_network(), device, store, folder, rank, processes)
+    return packed_loop(pack, config, perceptual_network(), device, store, folder, rank, processes, synthetic)
 
 
 def training_folder(request: TrainRequest) -> str:
     return run_path(request.name, "training")
-
-
-def cached_pack(request: TrainRequest, config: Flow3dConfig, store: Store) -> Path:
-    """The dataset's pack in the cache, made where it is not there; under its name only once it is whole."""
-    rows = usable(read_clips(store, request.dataset).to_pylist())
-    held_out = held_out_people(rows, request.held_out)
-    side, quality = config.network.image_px, request.jpeg_quality or None
-    folder = Settings().cache_folder / "packs" / pack_key(rows, held_out, side, quality)
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(mkdtemp(prefix=".tmp-", dir=folder.parent))
-        write_pack(store, rows, held_out, unfinished, side, quality)
-        try:
-            unfinished.rename(folder)
-        except OSError:  # another process was quicker; its pack has the same bytes
-            shutil.rmtree(unfinished)
-    return folder
 
 
 def training_device(wanted: str) -> str:

@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from reenactory.flows.train import TrainRequest, make_loop, training_device, training_folder
+from reenactory.flows.train import make_loop, training_device, training_folder
+from reenactory.flows.train_request import TrainRequest
 from reenactory.infra.ray_session import start_ray, stop_ray
 from reenactory.infra.store import MissingObject, Store, open_store
 

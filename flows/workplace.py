@@ -63,10 +63,6 @@ class Workplace:
     notes: list[str] = field(default_factory=list)  # for the summary
     started: float = field(default_factory=time.monotonic)
 
-    def announce(self, run: str, request: BaseModel) -> None:
-        """`plan.json`: what was asked of the run, written before anything is done."""
-        self.store.put(f"runs/{run}/plan.json", request.model_dump_json(indent=1).encode())
-
     def drive(
         self, chains: Iterable[Chain], follow: FollowUp = lambda chain, entries: (), weights: Sequence[str] = ()
     ) -> Ledger:

@@ -1,20 +1,26 @@
 """adopt: a video that somebody else's method made, taken in as a render: checked against its pair, never bent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from reenactory.infra.video import probe, read_frames, read_picture_frames, write_video
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
+from reenactory.tasks.render import NO_FRAME_GREY
 from reenactory.tasks.stage import Runtime, StageParams
 
 VERSION = 1
 SCHEMA = None
+
+FirstFrame = Literal["driven", "extra", "source", "missing"]
+SURPLUS: Mapping[FirstFrame, int] = {"driven": 0, "extra": 1, "source": 0, "missing": -1}  # frames beside the pair's
+UNSCORED = ("source", "missing")  # the pair's first frame has no render then
 
 
 class Params(StageParams):
@@ -22,6 +28,12 @@ class Params(StageParams):
 
     panel: int = Field(default=1, ge=1, description="Which panel of a row of panels holds the render, from the left.")
     panels: int = Field(default=1, ge=1, description="How many panels of equal width the picture is made of.")
+    first_frame: FirstFrame = Field(
+        default="driven",
+        description="What a render begins with. driven: a frame per driving frame. extra: one more before them, which "
+        "is left away. source: the source instead of the first driven frame. missing: the second driven frame. In the "
+        "last two the pair's first frame is not scored.",
+    )
 
     @model_validator(mode="after")
     def _panel_is_there(self) -> Self:
@@ -52,18 +64,35 @@ def load(params: Params, runtime: Runtime) -> None:
 
 def run(item: Item, params: Params, models: None) -> Sequence[Outcome]:
     width, height = _size(item.video)  # what is of the wrong size is not decoded
+    if item.driving_count == 1 and params.first_frame in UNSCORED:
+        return (Rejected(Reason.FRAME_COUNT_DIFFERS, "the pair has 1 frame, and the first is not scored"),)
     refused = _size_refused(width, height, item, params)
     if refused:
         return (Rejected(Reason.SIZE_DIFFERS, refused),)
     frames = read_picture_frames(item.video) if item.video.is_dir() else read_frames(item.video)
-    if len(frames) != item.driving_count:
-        return (Rejected(Reason.FRAME_COUNT_DIFFERS, f"{len(frames)} frames, the pair has {item.driving_count}"),)
+    expected = item.driving_count + SURPLUS[params.first_frame]
+    if len(frames) != expected:
+        asked = f", so with --first-frame {params.first_frame} {expected}" if params.first_frame != "driven" else ""
+        detail = f"{len(frames)} frames, the pair has {item.driving_count}{asked}"
+        return (Rejected(Reason.FRAME_COUNT_DIFFERS, detail),)
     left = (params.panel - 1) * item.size_px
-    frames = np.ascontiguousarray(frames[:, :, left : left + item.size_px])
+    frames, valid = _of_pair(frames[:, :, left : left + item.size_px], params.first_frame)
     files = {name: item.scratch / name for name in ("frames.mp4", "valid.npy")}
     write_video(files["frames.mp4"], frames, Fraction(item.fps_num, item.fps_den), "h264rgb_lossless", threads=1)
-    np.save(files["valid.npy"], np.ones(len(frames), np.bool_), allow_pickle=False)
-    return (Made(files, len(frames), {"valid": len(frames), "fps_num": item.fps_num, "fps_den": item.fps_den}),)
+    np.save(files["valid.npy"], valid, allow_pickle=False)
+    facts = {"valid": int(valid.sum()), "fps_num": item.fps_num, "fps_den": item.fps_den}
+    return (Made(files, len(frames), facts),)
+
+
+def _of_pair(frames: NDArray[np.uint8], first: FirstFrame) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """A frame per driving frame, and which of them the method rendered; where it did not, plain grey."""
+    frames = np.ascontiguousarray(frames[1:] if first == "extra" else frames)
+    if first in UNSCORED:
+        grey = np.full_like(frames[:1], NO_FRAME_GREY)
+        frames = np.concatenate([grey, frames[1:] if first == "source" else frames])
+    valid = np.ones(len(frames), np.bool_)
+    valid[:1] = first not in UNSCORED
+    return frames, valid
 
 
 def _size(video: Path) -> tuple[int, int]:

@@ -38,6 +38,7 @@ class Item:
     fps_num: int
     fps_den: int
     driving_count: int
+    driving_px: int  # side of the driving clip's frames
     source_frame: NDArray[np.uint8]  # (1, H, W, 3)
     source_alpha: NDArray[np.uint8] | None = None  # (1, H, W)
     source_mesh: NDArray[np.float32] | None = None  # (1, 478, 3)
@@ -63,11 +64,12 @@ def run(item: Item, params: Params, models: Renderer[object]) -> Sequence[Outcom
     source = Source(
         item.source_frame[0],
         None if item.source_alpha is None else item.source_alpha[0],
-        face_of(item.source_mesh, item.source_face),
+        face_of(item.source_mesh, item.source_face, item.source_frame.shape[1:3]),
     )
-    if source.face is not None and not np.isfinite(source.face.mesh).all():
+    if source.face is not None and not (np.isfinite(source.face.mesh).all() and np.isfinite(source.face.exp).all()):
         return (Rejected(Reason.NO_FACE, "no face was found in the source frame"),)
-    driving = Driving(item.driving_count, face_of(item.driving_mesh, item.driving_face), item.driving_frames)
+    driving_face = face_of(item.driving_mesh, item.driving_face, (item.driving_px, item.driving_px))
+    driving = Driving(item.driving_count, driving_face, item.driving_frames)
     animated = models.animate(models.prepare(source), driving)
     valid = np.asarray(np.isfinite(animated).all(axis=(1, 2, 3)))
     if not valid.any():
@@ -92,10 +94,10 @@ def _write(item: Item, frames: NDArray[np.uint8], valid: NDArray[np.bool_]) -> M
     return Made(files, len(frames), facts)
 
 
-def face_of(mesh: NDArray[np.float32] | None, table: pa.Table | None) -> Face | None:
+def face_of(mesh: NDArray[np.float32] | None, table: pa.Table | None, size: tuple[int, int]) -> Face | None:
     """The face3d artefact's two files as one."""
     if mesh is None or table is None:
         return None
     landmarks = column(table, "landmarks").reshape(-1, 68, 2)
-    exp, angles, trans, crop = (column(table, name) for name in ("exp", "angles", "trans", "crop"))
-    return Face(mesh, exp, angles, trans, crop, landmarks)
+    identity, exp, angles, trans, crop = (column(table, name) for name in ("id", "exp", "angles", "trans", "crop"))
+    return Face(size, mesh, identity, exp, angles, trans, crop, landmarks)

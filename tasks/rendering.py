@@ -119,6 +119,7 @@ class Rendering:
             "fps_num": driving["fps_num"],
             "fps_den": driving["fps_den"],
             "driving_count": pair.driving_count,
+            "driving_px": driving["crop_px"],
         }
         label = f"{self.renderer} {pair.pair_id}"
         rendering = Job("render", params, (tuple(upstream),), label, pair.driving_count, inputs, fields)

@@ -106,7 +106,7 @@ def pairs(
         str | None,
         typer.Option(
             help="self, cross, or a paper's: 3dflowrenderer-self, 3dflowrenderer-cross, multiguidance-self, "
-            "multiguidance-cross, multiguidance-celebv, pirenderer (docs/protocols.md)."
+            "multiguidance-cross, multiguidance-celebv, pirenderer, nofa-self (docs/protocols.md)."
         ),
     ] = None,
     pairs_list: Annotated[

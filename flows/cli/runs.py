@@ -83,6 +83,14 @@ def evaluate(
         str | None,
         typer.Option(help="With --renders: I/N cuts the I-th of N panels of equal width, from the left."),
     ] = None,
+    first_frame: Annotated[
+        str,
+        typer.Option(
+            help="With --renders: what each begins with. driven: a frame per driving frame; extra: one more before "
+            "them, left away; source: the source in place of the first; missing: the second. In the last two the "
+            "first is not scored."
+        ),
+    ] = "driven",
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
@@ -105,6 +113,7 @@ def evaluate(
             "pairs": str(pairs) if pairs else None,
             "dataset": dataset,
             "panel": panel,
+            "first_frame": first_frame,
             "workers": workers,
             "device": device,
             "retry": retry or [],
@@ -121,9 +130,11 @@ def compare(
     run_b: Annotated[str, typer.Argument(metavar="RUN_B")],
 ) -> None:
     """Two runs on the pairs they share: difference per metric with its interval, as a table and as a page."""
-    from reenactory.flows.compare import compare, write_comparison
+    from reenactory.flows.compare import cautions, compare, write_comparison
     from reenactory.flows.comparison_table import render_comparison
 
     lines = compare(store, run_a, run_b)
     console().print(render_comparison(lines))
+    for caution in cautions(store, run_a, run_b):
+        typer.echo(f"⚠ {caution}")
     typer.echo(f"results: report={write_comparison(store, run_a, run_b, lines)}")

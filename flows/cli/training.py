@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from reenactory.flows.cli.options import DatasetOption, DeviceOption, StoreOption, WeightsOption
-from reenactory.flows.cli.shell import console, finish, use_weights
+from reenactory.flows.cli.options import DeviceOption, PrefectOption, StoreOption, WeightsOption
+from reenactory.flows.cli.shell import console, finish, run_flow, use_weights
 
 app = typer.Typer()
 
@@ -14,16 +14,21 @@ app = typer.Typer()
 @app.command()
 def train(
     store: StoreOption,
-    dataset: DatasetOption,
+    dataset: Annotated[
+        str | None, typer.Option(help="Name of the dataset in the store; none: rendered people alone.")
+    ] = None,
     method: Annotated[str, typer.Option(help="flow3d.")] = "flow3d",
     name: Annotated[str, typer.Option(help="Name of the run that the training is.")] = "flow3d",
     config: Annotated[
-        Path | None, typer.Option(help="TOML: preset, ablations, tables [network], [losses], [training].")
+        Path | None, typer.Option(help="TOML: preset, ablations, tables [network], [losses], [training], [synthetic].")
     ] = None,
     preset: Annotated[str | None, typer.Option(help="paper, small, demo or tiny; over the file's.")] = None,
     held_out: Annotated[list[str] | None, typer.Option(help="An identity to validate on (repeatable).")] = None,
     device: DeviceOption = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Ray Train workers; 0 = in this process.")] = 0,
+    synthetic: Annotated[
+        int | None, typer.Option(min=0, help="Render so many people as further training data; 0 = none.")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after so long, with a checkpoint.")] = None,
     pack: Annotated[
         Path | None, typer.Option(help="Only write the training data into this folder, for another machine.")
@@ -33,10 +38,11 @@ def train(
         bool, typer.Option("--ablations", help="Train the whole system and each of the paper's ablations; a table.")
     ] = False,
     weights: WeightsOption = None,
+    prefect: PrefectOption = False,
 ) -> None:
     """Train a re-enactment network on a dataset; the same command goes on from the last checkpoint."""
-    from reenactory.flows.train import TrainRequest
     from reenactory.flows.train import train as start
+    from reenactory.flows.train_request import TrainRequest
 
     use_weights(weights)
     request = TrainRequest.model_validate(
@@ -50,6 +56,7 @@ def train(
             "held_out": held_out or [],
             "device": device,
             "workers": workers,
+            "synthetic": synthetic,
             "minutes": minutes,
             "pack": pack,
             "jpeg_quality": jpeg_quality,
@@ -60,6 +67,5 @@ def train(
 
         summary = train_ablations(request)
         console().print(ablation_table(request))
-    else:
-        summary = start(request)
-    finish(summary, summary.outputs)
+        finish(summary, summary.outputs)
+    run_flow(start, request, "train_network", prefect)

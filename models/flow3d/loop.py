@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reenactory.models.flow3d.checkpoints import Outbox, resume, save_checkpoint
+from reenactory.models.flow3d.curves import draw_curves
 from reenactory.models.flow3d.examples import Batch, TrainingSource
 from reenactory.models.flow3d.prefetch import batches_ahead
 from reenactory.models.flow3d.trainer import Trainer
@@ -16,6 +17,7 @@ from reenactory.models.flow3d.validation import CHOSEN_BY, Validation
 from reenactory.models.flow3d.weights import weights_bytes
 
 LOG = "log.jsonl"
+CURVES = "curves.png"
 BEST, BEST_FACTS, FINAL = "best.pt", "best.json", "weights.pt"
 
 Line = dict[str, float]
@@ -111,6 +113,7 @@ class Loop:
         rows = self.trainer.config.training.strip_rows
         strip = self.validation.strip(self.trainer.averaged, phase, rows)
         self.outbox.put(f"{self.folder}/samples/step-{done:08d}.png", png(strip))
+        self.outbox.put(f"{self.folder}/{CURVES}", png(draw_curves(self._lines)))
         if scores[CHOSEN_BY] < self._best:
             self._best = scores[CHOSEN_BY]
             facts = {**self._facts(), "scores": scores}

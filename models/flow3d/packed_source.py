@@ -34,7 +34,7 @@ class PackedSource:
             ValueError: no clip of the split has two frames with a face.
         """
         self._pack = pack
-        self._pairs = pairs
+        self.pairs = pairs
         self._within_clips = within_clips
         self._both = both_directions
         self._entropy = (seed, rank, int(held_out))
@@ -51,9 +51,13 @@ class PackedSource:
             raise ValueError(f"the pack has no {split} clip with two frames that show a face")
 
     def batch(self, number: int) -> Batch:
+        return self.draw(number, self.pairs)
+
+    def draw(self, number: int, pairs: int) -> Batch:
+        """Batch `number` with another number of pairs: the first ones are the same."""
         draw = np.random.default_rng((*self._entropy, number))
         drawn: list[tuple[PackedClip, int, int]] = []
-        for _ in range(self._pairs):
+        for _ in range(pairs):
             person = self._people[self.identities[draw.integers(len(self.identities))]]
             clip = person[draw.integers(len(person))]
             one, other = draw.choice(self._frames[clip.clip_id], 2, replace=False)

@@ -13,13 +13,15 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from reenactory.models.flow3d.checkpoints import Outbox
 from reenactory.models.flow3d.config import ABLATIONS, PRESETS, Flow3dConfig, changed, preset
 from reenactory.models.flow3d.loop import Loop, Pulse, validation_batches
-from reenactory.models.flow3d.pack import Pack
+from reenactory.models.flow3d.mixed_source import MixedSource
+from reenactory.models.flow3d.pack import HEAD, Pack
 from reenactory.models.flow3d.packed_source import PackedSource
 from reenactory.models.flow3d.trainer import Trainer, any_process, average_gradients
 from reenactory.models.flow3d.validation import Validation
@@ -28,7 +30,16 @@ from reenactory.models.perceptual.vgg import VggFeatures
 from reenactory.models.perceptual.weights import load_half
 
 VGG = "vgg.npz"  # in the pack
+SYNTHETIC = "synthetic"  # in the pack: a second one, of people who were rendered
+SHARE = 0.5  # of them among the pairs
 RESIDENT_BYTES = 8 << 30  # 30,000 frames of 256 px
+
+
+class Synthetic(NamedTuple):
+    """A second pack, and its share of the pairs."""
+
+    pack: Pack
+    share: float
 
 
 class Folder:
@@ -65,7 +76,11 @@ def main(arguments: list[str] | None = None) -> int:
     device = torch.device(chosen.device if chosen.device != "auto" else _best_device())
     pack = Pack(chosen.pack, RESIDENT_BYTES)
     config = configured(chosen, pack)
-    loop = packed_loop(pack, config, load_half(chosen.vgg or chosen.pack / VGG), device, Folder(chosen.out))
+    beside = chosen.pack / SYNTHETIC
+    rendered = chosen.synthetic or (beside if (beside / HEAD).is_file() else None)
+    synthetic = Synthetic(Pack(rendered, RESIDENT_BYTES), chosen.share) if rendered else None
+    features = load_half(chosen.vgg or chosen.pack / VGG)
+    loop = packed_loop(pack, config, features, device, Folder(chosen.out), synthetic=synthetic)
     loop.report = _say
     if chosen.start is not None:
         start_from(loop.trainer, chosen.start)
@@ -104,15 +119,38 @@ def packed_loop(
     folder: str = "training",
     rank: int = 0,
     processes: int = 1,
+    synthetic: Synthetic | None = None,
 ) -> Loop:
-    """A training of this pack, its files in `folder` of the outbox.
+    """A training of this pack, its files in `folder` of the outbox. Validation is on its held-out people.
 
     With several processes (in torch's default group) each draws batches of its own and gradients are averaged: a step
     sees `processes` times as many examples.
     """
     training = config.training
     several = processes > 1
-    source = PackedSource(
+    facts = {"pack": pack.facts.get("key"), "extractor": pack.facts.get("extractor")}
+    real = _training_source(pack, config, rank)
+    source: PackedSource | MixedSource = real
+    if synthetic is not None:
+        _check_alike(pack, synthetic.pack)
+        source = MixedSource(real, _training_source(synthetic.pack, config, rank), synthetic.share)
+        facts |= {"synthetic": synthetic.pack.facts.get("key"), "synthetic_share": synthetic.share}
+    trainer = Trainer(config, features, device, source.statistics(), average_gradients if several else None)
+    validation = None
+    if any(clip.held_out for clip in pack.clips):
+        held_out = PackedSource(pack, training.pairs, 0, held_out=True, both_directions=False)
+        batches = validation_batches(held_out, training.validation_pairs, training.pairs)
+        validation = Validation(batches, trainer.objective.vgg, device)
+    facts["people"] = source.identities
+    loop = Loop(trainer, source, outbox, folder, validation, facts=facts, main=rank == 0, processes=processes)
+    if several:
+        loop.agree = any_process
+    return loop
+
+
+def _training_source(pack: Pack, config: Flow3dConfig, rank: int) -> PackedSource:
+    training = config.training
+    return PackedSource(
         pack,
         training.pairs,
         training.seed,
@@ -120,17 +158,23 @@ def packed_loop(
         rank=rank,
         within_clips=config.network.relative_motion,
     )
-    trainer = Trainer(config, features, device, source.statistics(), average_gradients if several else None)
-    validation = None
-    if any(clip.held_out for clip in pack.clips):
-        held_out = PackedSource(pack, training.pairs, 0, held_out=True, both_directions=False)
-        batches = validation_batches(held_out, training.validation_pairs, training.pairs)
-        validation = Validation(batches, trainer.objective.vgg, device)
-    facts = {"pack": pack.facts.get("key"), "extractor": pack.facts.get("extractor"), "people": source.identities}
-    loop = Loop(trainer, source, outbox, folder, validation, facts=facts, main=rank == 0, processes=processes)
-    if several:
-        loop.agree = any_process
-    return loop
+
+
+def _check_alike(pack: Pack, synthetic: Pack) -> None:
+    """Coefficients of two extractors mean different things; frames of two sizes do not fit one batch.
+
+    Raises:
+        ValueError: they differ.
+    """
+    for what, one, other in (
+        ("frames of", f"{pack.image_px} px", f"{synthetic.image_px} px"),
+        ("coefficients of", pack.facts.get("extractor"), synthetic.facts.get("extractor")),
+    ):
+        if one != other:
+            raise ValueError(
+                f"the pack has {what} {one}, the synthetic one {what} {other}: they cannot be mixed. Rendered people "
+                "have coefficients of the open extractor (`reenactory preprocess --set face3d.extractor=open`)"
+            )
 
 
 def start_from(trainer: Trainer, weights: Path) -> None:
@@ -150,6 +194,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pack", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--synthetic", type=Path, help=f"a pack of rendered people; default: {SYNTHETIC} in the pack")
+    parser.add_argument("--share", type=float, default=SHARE, help="of rendered people among the pairs")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="small")
     parser.add_argument("--ablation", choices=sorted(ABLATIONS), action="append", default=[])
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=JSON")

@@ -15,7 +15,9 @@ State = TypeVar("State")
 class Face(NamedTuple):
     """Coefficients of T frames as face3d stores them, all of one extractor; NaN in frames without a face."""
 
+    size: tuple[int, int]  # (H, W) of the crop
     mesh: NDArray[np.float32]  # (T, 478, 3) pixels of the crop: column, row, depth
+    id: NDArray[np.float32]  # (T, 80); all NaN where the extractor has no model of it
     exp: NDArray[np.float32]  # (T, 64)
     angles: NDArray[np.float32]  # (T, 3) pitch, yaw, roll in radians
     trans: NDArray[np.float32]  # (T, 3)

@@ -5,129 +5,122 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from reenactory.models.face_mesh import topology
-from reenactory.models.warp.motion import Posed, project, unpose, unpose_anchor
+from reenactory.models.face_mesh.topology import SCORE_COUNT
+from reenactory.models.face_model.open_shape import EXPRESSION_UNITS
+from reenactory.models.warp.coefficients import Coefficients, fit_error
+from reenactory.models.warp.face import WarpFace
+from reenactory.models.warp.head import Head, steadied
 
-_EYES = (
-    (topology.RIGHT_EYE_UPPER[1:-1].tolist(), topology.RIGHT_EYE_LOWER[1:-1].tolist()),
-    (topology.LEFT_EYE_UPPER[1:-1].tolist(), topology.LEFT_EYE_LOWER[1:-1].tolist()),
-)
-_LIPS = (topology.MOUTH_UPPER[1:-1].tolist(), topology.MOUTH_LOWER[1:-1].tolist())
-# How much wider than in the picture the source's eyes may open: as such, and to reach the driver's own opening.
-# There is no more eye to show: drawn out threefold, the lashes of a source that looks down turn into black holes.
-_WIDER_EYE, _WIDEST_EYE = 1.15, 1.8
-# A driver whose reference frame blinks would multiply every later blink; beyond these the ratio says nothing.
-_LID_RATIO = (0.6, 1.6)
-# Weights of the difference of scores and angles when the reference frame is chosen (PIRenderer's crop normalisation).
+# Weights of the difference of scores and angles when the reference is chosen (PIRenderer's crop normalisation).
 _SCORE_WEIGHT, _ANGLE_WEIGHT = 0.3, 0.7
 # Root mean square beside the mean: one blink or smile among 52 scores drowns in a mean, but it is what shows when it is
 # taken for the source's resting face.
 _PEAK_WEIGHT = 0.3
+# A head at another place, in model units, or of another size, is less like it: of frames of one clip those right beside
+# the source are taken, and its person is put where the camera has it.
+_PLACE_WEIGHT = 0.1
+# Frames count by exp(-cost / softness), softer where even the best is unlike: then the next ones are hardly worse.
+_SOFTNESS, _SOFTEST = 0.1, 0.001
+_ABSOLUTE = ("jawOpen", "mouthClose", "eyeLook")
+_LIDS = ("eyeBlink",)
+# Points that hardly move with expression: forehead, temples, nose bridge, inner and outer eye corners.
+_RIGID = [10, 338, 297, 332, 284, 251, 389, 356, 454, 234, 127, 162, 21, 54, 103, 67, 109, 151, 168, 6, 197, 195]
+_RIGID += [5, 4, 33, 133, 362, 263]
+
+
+class Person(NamedTuple):
+    """The source.
+
+    Attributes:
+        motion: T = 1.
+        error: (478, 3), see `fit_error`.
+    """
+
+    motion: Coefficients
+    error: Tensor
 
 
 class Target(NamedTuple):
     """Where the source's face is to be in T frames.
 
     Attributes:
-        points: (T, 478, 3) float32, pixels: column, row, depth.
-        offset: (T, 478, 3) float32, expression only, in the source's pose-free space.
-        rotation, scale, shift: pose of the head, see `motion.Posed`.
+        shape: (T, N, 3) in model units, the face model's vertices and the 478 points.
+        head: of T frames.
     """
 
-    points: Tensor
-    offset: Tensor
-    rotation: Tensor
-    scale: Tensor
-    shift: Tensor
+    shape: Tensor
+    head: Head
+
+    def only(self, frames: slice) -> "Target":
+        """Some frames."""
+        return Target(self.shape[frames], Head(*(values[frames] for values in self.head)))
 
 
-def choose_reference(source_scores: Tensor, source_rotation: Tensor, scores: Tensor, rotation: Tensor) -> int:
-    """The driving frame most like the source, relative to which the driver's movement is measured.
+def likeness(source: Coefficients, driving: Coefficients) -> Tensor:
+    """How much each driving frame counts as one in which the driver holds the head and the face as the source does.
 
-    Args:
-        source_scores: (52,).
-        source_rotation: (3, 3).
-        scores: (T, 52), finite.
-        rotation: (T, 3, 3), finite.
+    All frames have a share, so that it changes little when the coefficients do: the one best frame may be another one
+    after a clip has been encoded again.
 
     Returns:
-        Index into T; the first of equals.
+        (T,) weights, sum 1.
     """
-    difference = scores - source_scores
-    trace = torch.einsum("ij,tij->t", source_rotation, rotation)
-    angle = torch.arccos(((trace - 1) / 2).clamp(-1, 1))
+    difference = (driving.expression - source.expression)[:, :SCORE_COUNT]
+    here, there = source.head(), driving.head()
+    between = here.rotation.transpose(1, 2) @ there.rotation
+    angle = torch.arccos(((between.diagonal(dim1=1, dim2=2).sum(dim=1) - 1) / 2).clamp(-1, 1))
     cost = _SCORE_WEIGHT * difference.abs().mean(dim=1) + _PEAK_WEIGHT * difference.square().mean(dim=1).sqrt()
-    cost = cost + _ANGLE_WEIGHT * angle / 3
-    return int(cost.argmin())
+    larger = driving.size[0] / source.size[0]
+    apart = (there.place / larger - here.place).norm(dim=1) / here.scale
+    apart = apart + (there.scale / (larger * here.scale)).log().abs()
+    cost = cost + _ANGLE_WEIGHT * angle / 3 + _PLACE_WEIGHT * apart
+    softness = _SOFTNESS * cost.min() + _SOFTEST
+    return torch.softmax(-cost / softness, dim=0)
 
 
-def retarget(source: Posed, points: Tensor, rotation: Tensor, reference: int) -> Target:
-    """Adds the driver's movement since its reference frame to the source's shape.
-
-    Rotation is the driver's own; translation and scale are relative to the reference frame, measured in head sizes.
-    When source and driver are the same person and the reference frame is the source frame, the result is the driver's
-    mesh itself.
-
-    Args:
-        source: Posed with T = 1 (`unpose_anchor`).
-        points: (T, 478, 3) driving mesh in pixels.
-        rotation: (T, 3, 3) of the driver.
-        reference: index into T.
-
-    Returns:
-        Target of T frames.
-    """
-    anchor = unpose_anchor(points[reference], rotation[reference])
-    posed = unpose(points, rotation, anchor)
-    size = _size(source.shape) / _size(anchor.shape)
-    offset = (posed.shape - anchor.shape) * size
-    offset = _match_openings(source.shape, anchor.shape * size, offset)
-    shift = source.shift + (posed.shift - anchor.shift) * size
-    shape = source.shape + offset
-    return Target(project(shape, posed.rotation, posed.scale, shift), offset, posed.rotation, posed.scale, shift)
-
-
-def _size(shape: Tensor) -> Tensor:
-    """Spread of the skin's points around their mean, of one shape (1, 478, 3)."""
-    skin = shape[0, :468]
-    return (skin - skin.mean(dim=0)).square().sum().sqrt()
-
-
-def _match_openings(source: Tensor, anchor: Tensor, offset: Tensor) -> Tensor:
-    """Lids close when the driver's do, though the source's eyes are larger or smaller; lips never cross.
+def retarget(face: WarpFace, source: Person, driving: Coefficients) -> Target:
+    """The driver's movement on the source's identity: rotation as it is, the rest relative to the driver's like frames.
 
     Args:
-        source: (1, 478, 3) shape of the source.
-        anchor: (1, 478, 3) shape of the driver's reference frame, in the source's units.
-        offset: (T, 478, 3) movement of the driver since then.
+        face: the model of both.
+        source: the person to be moved.
+        driving: T frames.
 
     Returns:
-        (T, 478, 3).
+        Target of T frames; of the source itself it is the source.
     """
-    offset = offset.clone()
-    for upper, lower in _EYES:
-        _match_lids(source, anchor, offset, upper, lower)
-    up, low = _LIPS
-    height = (source + offset)[:, up, 1] - (source + offset)[:, low, 1]  # (T, 9), Y up: positive when open
-    # Not below zero, unless the landmarks of the source itself overlap.
-    floor = (source[:, up, 1] - source[:, low, 1]).clamp(max=0)
-    _spread(offset, up, low, (floor - height).clamp(min=0))
-    return offset
+    weight = likeness(source.motion, driving)
+    error = fit_error(face, driving)
+    # What the fit leaves over is the person's own where it is the same in all frames: that stays with the driver.
+    error = source.error + error - torch.einsum("t,tnc->nc", weight, error)
+    expression = _expression(source.motion.expression, driving.expression, weight)
+    shape = face.shape(source.motion.identity, expression) + face.spread @ error
+    head, camera = source.motion.head(), source.motion.camera()
+    still = face.shape(source.motion.identity, source.motion.expression)[0] + face.spread @ source.error
+    rigid = [face.drawn + point for point in _RIGID]
+    return Target(*steadied(shape, _relative(head, driving.head(), weight), camera, still, rigid))
 
 
-def _match_lids(source: Tensor, anchor: Tensor, offset: Tensor, up: list[int], low: list[int]) -> None:
-    """Scales the lids' movement to the source's eye, in place, and keeps it from opening wider than either person's."""
-    source_open, anchor_open = (shape[:, up, 1] - shape[:, low, 1] for shape in (source, anchor))  # (1, 7), Y up
-    ratio = (source_open.mean() / anchor_open.mean().clamp(min=1e-3)).clamp(*_LID_RATIO)
-    moved = offset[:, up, 1] - offset[:, low, 1]  # (T, 7)
-    _spread(offset, up, low, moved * (ratio - 1))
-    opening = source_open + offset[:, up, 1] - offset[:, low, 1]
-    # A driver whose reference frame looks down or blinks would tear the source's eyes open in all others.
-    widest = torch.maximum(_WIDER_EYE * source_open, (anchor_open + moved).minimum(_WIDEST_EYE * source_open))
-    _spread(offset, up, low, (widest - opening).clamp(max=0) + (-opening).clamp(min=0))
+def _expression(source: Tensor, driving: Tensor, weight: Tensor) -> Tensor:
+    """(T, 64): what the driver's face does besides what it does in like frames, on top of what the source's does.
+
+    Jaw and gaze are the driver's own: a mouth that is open in the source must be able to close. Lids close as far as
+    the driver's, but hardly open beyond the source's: behind them there is no more eye to show.
+    """
+    relative = driving + source - weight @ driving
+    expression = torch.where(_named(_ABSOLUTE, driving), driving, relative)
+    return torch.where(_named(_LIDS, driving), torch.maximum(driving, relative), expression).clamp(0, 1)
 
 
-def _spread(offset: Tensor, up: list[int], low: list[int], gap: Tensor) -> None:
-    """Opens two chains of points by `gap` (T, N) along Y, half each, in place."""
-    offset[:, up, 1] += gap / 2
-    offset[:, low, 1] -= gap / 2
+def _named(starts: tuple[str, ...], expression: Tensor) -> Tensor:
+    """(64,) bool: the units whose names start so."""
+    chosen = torch.zeros(expression.shape[1], dtype=torch.bool, device=expression.device)
+    chosen[[i for i, name in enumerate(EXPRESSION_UNITS) if name.startswith(starts)]] = True
+    return chosen
+
+
+def _relative(source: Head, driving: Head, weight: Tensor) -> Head:
+    reference = (weight * driving.scale.log()).sum().exp()
+    ratio = source.scale / reference
+    place = source.place + ratio * (driving.place - weight @ driving.place)
+    return Head(driving.rotation, place, driving.scale * ratio)

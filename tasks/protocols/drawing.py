@@ -19,6 +19,7 @@ PAPERS: Mapping[str, Draw] = {
     "multiguidance-cross": papers.frame_pairs_of_strangers,
     "multiguidance-celebv": papers.frame_pairs_per_person,
     "pirenderer": papers.first_frames,
+    "nofa-self": papers.first_frame_drives_the_rest,
 }
 NAMES = ("self", "cross", *PAPERS)
 

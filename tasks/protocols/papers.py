@@ -15,7 +15,7 @@ PAIRS_PER_PERSON = 1000  # multi-guidance on CelebV: 5 persons, 5,000 pairs
 
 
 def first_frame_drives_the_rest(clips: Sequence[Clip], chance: random.Random, seed: int) -> list[Pair]:
-    """3DFlowRenderer, self: frame 0 of every clip, driven by its frames 1..N-1. Nothing is random."""
+    """3DFlowRenderer and NOFA, self: frame 0 of every clip, driven by its frames 1..N-1. Nothing is random."""
     return [_whole_self(clip, seed) for clip in clips]
 
 

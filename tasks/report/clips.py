@@ -1,4 +1,4 @@
-"""The clips of a run as a person checks them: the crop, the matte, the landmarks."""
+"""The clips of a run as a person checks them: the crop, the matte, the landmarks, the fitted face."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,6 +9,7 @@ import pyarrow as pa
 from reenactory.infra.records import Record
 from reenactory.tasks.face3d import column
 from reenactory.tasks.rendering import ClipRow
+from reenactory.tasks.report.fitted import FittedFaces
 from reenactory.tasks.report.format import counted, number
 from reenactory.tasks.report.run import Artefacts, RunData, clip_rate
 from reenactory.tasks.report.tiles import Frames, Strip, over_checkerboard, sampled, strip, with_landmarks
@@ -45,10 +46,11 @@ def clip_sheets(data: RunData, artefacts: Artefacts) -> ClipSheets:
     """Clips that the run's pairs use, then others of the dataset, up to MOST_CLIPS."""
     used = {clip for pair in data.pairs for clip in (pair.source_clip, pair.driving_clip)}
     ordered = sorted(data.clip, key=lambda clip_id: (clip_id not in used, clip_id))
-    return ClipSheets([_sheet(data.clip[name], artefacts) for name in ordered[:MOST_CLIPS]], len(ordered))
+    faces = FittedFaces()
+    return ClipSheets([_sheet(data.clip[name], artefacts, faces) for name in ordered[:MOST_CLIPS]], len(ordered))
 
 
-def _sheet(clip: ClipRow, artefacts: Artefacts) -> ClipSheet:
+def _sheet(clip: ClipRow, artefacts: Artefacts, faces: FittedFaces) -> ClipSheet:
     indices = sampled(int(str(clip["frame_count"])))
     frames = artefacts.frames("crop", clip["crop_key"], "clip.mp4", indices)
     alphas = artefacts.frames("matte", clip["matte_key"], "alpha.mkv", indices)
@@ -58,6 +60,8 @@ def _sheet(clip: ClipRow, artefacts: Artefacts) -> ClipSheet:
         ("matte", strip(over_checkerboard(frames, alphas), TILE_PX)),
         ("landmarks", strip(_landmarked(frames, face, indices), TILE_PX)),
     ]
+    fitted = strip(faces.draw(frames, face, indices), TILE_PX)
+    rows += [("fitted face", fitted)] if fitted else []
     matte = artefacts.record("matte", clip["matte_key"])
     return ClipSheet(str(clip["clip_id"]), _facts(clip, matte, face), _samples(face, indices), rows)
 

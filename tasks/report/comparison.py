@@ -8,6 +8,7 @@ import numpy as np
 
 from reenactory.models.metrics.definition import ARROWS
 from reenactory.models.metrics.registry import lookup
+from reenactory.tasks.report.extremes import Extreme, Extremes, Versus
 from reenactory.tasks.report.format import counted, decimals_for, number
 from reenactory.tasks.report.groups import GROUPS
 from reenactory.tasks.report.metrics import PROTOCOLS, anchor_of, terms_of
@@ -71,33 +72,53 @@ class ComparisonTable(NamedTuple):
     groups: list[ComparisonGroup]
     verdict: str
     few_identities: str
+    extremes: list[Extreme]
 
 
-def render_comparison_page(lines: Sequence[Line], a: Side, b: Side, store_uri: str) -> str:
-    """The page itself: static, nothing of it comes over a network. The same lines give the same bytes."""
+def render_comparison_page(
+    lines: Sequence[Line], a: Side, b: Side, store_uri: str, extremes: Extremes | None, cautions: Sequence[str]
+) -> str:
+    """The page itself: static, nothing of it comes over a network. The same lines give the same bytes.
+
+    Args:
+        lines: what is compared.
+        a, b: the runs.
+        store_uri: where both are.
+        extremes: None for runs of older versions, which do not know the means of single pairs.
+        cautions: what a reader must know of the two runs, in sentences.
+    """
     terms = terms_of({(line.metric, line.definition) for line in lines})
     command = shlex.join(["reenactory", "compare", "--store", store_uri, a.run, b.run])
     return page("comparison.html.j2").render(
-        tables=_tables(lines), a=a, b=b, store_uri=store_uri, terms=terms, command=command
+        tables=_tables(lines, extremes),
+        a=a,
+        b=b,
+        store_uri=store_uri,
+        terms=terms,
+        command=command,
+        cautions=cautions,
     )
 
 
-def _tables(lines: Iterable[Line]) -> list[ComparisonTable]:
-    sorted_out: dict[tuple[str, str, str], list[Line]] = {}
+def _tables(lines: Iterable[Line], extremes: Extremes | None) -> list[ComparisonTable]:
+    sorted_out: dict[Versus, list[Line]] = {}
     for line in lines:
-        sorted_out.setdefault((line.protocol, line.renderer_a, line.renderer_b), []).append(line)
-    return [_table(*names, members) for names, members in sorted_out.items()]
+        sorted_out.setdefault(Versus(line.protocol, line.renderer_a, line.renderer_b), []).append(line)
+    return [_table(versus, members, extremes) for versus, members in sorted_out.items()]
 
 
-def _table(protocol: str, renderer_a: str, renderer_b: str, lines: Sequence[Line]) -> ComparisonTable:
+def _table(versus: Versus, lines: Sequence[Line], extremes: Extremes | None) -> ComparisonTable:
     groups = [
         ComparisonGroup(group.title, [_row(line) for line in lines if line.metric in group.metrics]) for group in GROUPS
     ]
     better, worse = (sum(line.verdict == verdict for line in lines) for verdict in TONES)
-    verdict = f"A is shown to be better on {better} and worse on {worse} of {counted(len(lines), 'metric')}."
     few = identity_caution(max(line.paired.difference.n_clusters for line in lines))
-    title = PROTOCOLS[protocol][0]
-    return ComparisonTable(title, renderer_a, renderer_b, [group for group in groups if group.rows], verdict, few)
+    verdict = f"A is shown to be better on {better} and worse on {worse} of {counted(len(lines), 'metric')}."
+    verdict = "" if few else verdict
+    title = PROTOCOLS[versus.protocol][0]
+    seen = extremes.of(versus, {line.metric for line in lines}) if extremes else []
+    groups = [group for group in groups if group.rows]
+    return ComparisonTable(title, versus.renderer_a, versus.renderer_b, groups, verdict, few, seen)
 
 
 def _row(line: Line) -> ComparisonRow:

@@ -1,14 +1,18 @@
-"""Motion over time, of the driver and of every render: what a strip of six frames cannot show."""
+"""Over time: how driver and renders move, and how a metric runs. A strip of six frames cannot show it."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from reenactory.models.metrics.definition import ARROWS
+from reenactory.models.metrics.registry import lookup
 from reenactory.models.metrics.temporal import mouth_opening
 from reenactory.tasks.face3d import column
+from reenactory.tasks.report.format import decimals_for
 
 WIDTH, HEIGHT = 400.0, 100.0  # of the drawing, in its own units; the page stretches it
 MOST_POINTS = 160  # of a line: more cannot be told apart at the width it is shown
@@ -52,6 +56,31 @@ def charts(faces: Sequence[pa.Table | None], colours: Sequence[str]) -> list[Cha
         for title, unit, measure, decimals, span in quantities
     ]
     return [chart for chart in drawn if chart is not None]
+
+
+def score_chart(metrics: Sequence[str], scores: Sequence[pa.Table | None], colours: Sequence[str]) -> Chart | None:
+    """The first of the metrics that the renders have frames of; None where they have none.
+
+    Args:
+        metrics: by name, the most telling first.
+        scores: tables of the stage `score`, one per render.
+        colours: of the renders.
+    """
+    for metric in metrics:
+        series = [None if table is None else _frames(table, metric) for table in scores]
+        known = [values[np.isfinite(values)] for values in series if values is not None]
+        largest = max((float(values.max()) for values in known if len(values)), default=None)
+        if largest is not None:
+            entry = lookup(metric)
+            title, unit = f"{metric} {ARROWS[entry.direction]}", entry.unit or "of each frame"
+            return _chart(title, unit, series, colours, decimals_for([largest]), 0.05 * abs(largest))
+    return None
+
+
+def _frames(table: pa.Table, metric: str) -> Series:
+    """(T,) values of the frames, in order; NaN where a frame was dropped."""
+    rows = table.filter((pc.field("metric") == metric) & (pc.field("frame") >= 0)).sort_by("frame")
+    return np.asarray(rows["value"].to_numpy(zero_copy_only=False), np.float32)
 
 
 def _chart(

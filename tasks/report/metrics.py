@@ -1,5 +1,6 @@
 """The report's first table: every aggregate of a protocol, a row per metric and a column per renderer."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
@@ -65,6 +66,7 @@ class ProtocolTable(NamedTuple):
     groups: list[RowGroup]
     verdicts: list[str]
     few_identities: str
+    counts: str  # what most rows were scored on
 
     @property
     def rows(self) -> list[Row]:
@@ -121,7 +123,9 @@ def _table(data: RunData, shown: AbstractSet[Shown], protocol: str, title: str, 
         _row(protocol, metric, by_metric[metric], data.renderers, shown) for metric in sorted(by_metric, key=_order)
     ]
     few = identity_caution(max(_int(line["n_identities"]) for line in lines)) if lines else ""
-    return ProtocolTable(protocol, title, explanation, _grouped(rows), _verdicts(rows, data.renderers), few)
+    verdicts = [] if few else _verdicts(rows, data.renderers)
+    usual = Counter(row.counts for row in rows if row.counts).most_common(1)
+    return ProtocolTable(protocol, title, explanation, _grouped(rows), verdicts, few, usual[0][0] if usual else "")
 
 
 def _grouped(rows: Sequence[Row]) -> list[RowGroup]:

@@ -8,6 +8,7 @@ from reenactory.tasks.report.carried import carried
 from reenactory.tasks.report.clips import clip_sheets
 from reenactory.tasks.report.cost import cost
 from reenactory.tasks.report.funnel import funnel, rejections
+from reenactory.tasks.report.glance import glance
 from reenactory.tasks.report.metrics import PROTOCOLS, glossary, protocol_tables
 from reenactory.tasks.report.pairs import pair_sheets, pair_table
 from reenactory.tasks.report.plots import bin_plots, spread_plots
@@ -37,11 +38,13 @@ def render_report(store: Store, run: str) -> str:
     with TemporaryDirectory() as cache:
         artefacts = Artefacts(store, Path(cache))
         shown = shown_differences(store, data, Path(cache))
+        tables = protocol_tables(data, shown)
         return page("report.html.j2").render(
             data=data,
+            glance=glance(data, tables),
             floor=FLOOR,
             columns=COLUMNS,
-            tables=protocol_tables(data, shown),
+            tables=tables,
             terms=glossary(data),
             steps=funnel(data),
             rejections=rejections(data),

@@ -13,7 +13,7 @@ from reenactory.models.metrics.registry import PLACE, lookup
 from reenactory.tasks.pairs import Pair
 from reenactory.tasks.report.choice import MOST_RENDERERS, SHOWN, choose, examples, worst_first
 from reenactory.tasks.report.colours import DRIVER, colour_of
-from reenactory.tasks.report.curves import Chart, charts
+from reenactory.tasks.report.curves import Chart, charts, score_chart
 from reenactory.tasks.report.films import MOST_FRAMES, MOST_TILES, Film, Films
 from reenactory.tasks.report.format import number
 from reenactory.tasks.report.run import Artefacts, RenderRow, RunData, clip_rate
@@ -115,14 +115,20 @@ def _sheet(
     faces: list[pa.Table | None] = [None if face is None else face.slice(pair.driving_start, pair.driving_count)]
     renders: list[RenderStrip] = []
     colours = [DRIVER]
+    scores: list[pa.Table | None] = []
     for renderer in data.renderers[:MOST_RENDERERS]:
         row = data.render.get((renderer, pair.pair_id))
         colours.append(colour_of(renderer))
         renders.append(_render_strip(data, artefacts, videos, pair, renderer, row, local))
-        faces.append(_fitted(data, artefacts, pair, row))
+        done = row if row is not None and row["outcome"] == "done" else None
+        faces.append(artefacts.table("face3d", done and data.fitted_key(done, pair), "coefficients.parquet"))
+        scores.append(artefacts.table("score", done and data.score_key(done, pair), "scores.parquet"))
     film = films.make(_moving(data, artefacts, pair), clip_rate(driver))
     strips = strip(still, TILE_PX), strip(driving, TILE_PX)
-    return PairSheet(pair, places, indices, *strips, renders, charts(faces, colours), film)
+    curves = charts(faces, colours)
+    scored = score_chart(SHOWN[pair.protocol], scores, colours[1:])
+    curves += [scored] if scored else []
+    return PairSheet(pair, places, indices, *strips, renders, curves, film)
 
 
 def _moving(data: RunData, artefacts: Artefacts, pair: Pair) -> Iterator[tuple[str, Frames | None]]:
@@ -135,12 +141,6 @@ def _moving(data: RunData, artefacts: Artefacts, pair: Pair) -> Iterator[tuple[s
         row = data.render.get((renderer, pair.pair_id))
         if row is not None and row["outcome"] == "done":
             yield renderer, artefacts.frames(str(row["stage"]), row["render_key"], "frames.mp4", local)
-
-
-def _fitted(data: RunData, artefacts: Artefacts, pair: Pair, row: RenderRow | None) -> pa.Table | None:
-    if row is None or row["outcome"] != "done":
-        return None
-    return artefacts.table("face3d", data.fitted_key(row, pair), "coefficients.parquet")
 
 
 def _render_strip(
@@ -171,4 +171,5 @@ def _render_strip(
 def _invalid(record: Record | None, pair: Pair) -> str:
     valid = record.facts.get("valid") if record else None
     lost = pair.driving_count - valid if isinstance(valid, int) else 0
-    return f"{lost:,} of {pair.driving_count:,} frames could not be rendered (plain grey)." if lost else ""
+    what = "are not scored" if record and record.stage == "adopt" else "could not be rendered"
+    return f"{lost:,} of {pair.driving_count:,} frames {what} (plain grey)." if lost else ""

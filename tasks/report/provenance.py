@@ -1,13 +1,15 @@
 """What it takes to run the run again: commands, parameters, libraries, weights, methods."""
 
+import json
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pydantic import JsonValue
 
 from reenactory.infra.records import Record
+from reenactory.infra.store import Store
 from reenactory.models.renderers.protocol import RendererCard
 from reenactory.models.weights import catalogue
 from reenactory.tasks.errors import WrongUseError
@@ -17,7 +19,12 @@ from reenactory.tasks.report.run import Artefacts, RenderRow, RunData
 from reenactory.tasks.scoring import Rendered
 from reenactory.tasks.stage import get_stage
 
-MOST_INPUTS = 6  # videos named one by one; more are named by their folders
+BROUGHT = "Videos that were brought: nothing is known here of how they were made."
+BEGINNINGS = {
+    "extra": "Each begins with a frame more than the pair has, which was left away.",
+    "source": "Each begins with the source: the first frame of each pair is not scored, and counts as dropped.",
+    "missing": "Each begins with the second frame of its pair: the first is not scored, and counts as dropped.",
+}
 
 
 class Weight(NamedTuple):
@@ -48,7 +55,7 @@ class Provenance(NamedTuple):
     weights: list[Weight]
     methods: list[Method]
     pairs_sha256: str
-    seeds: str
+    drawn_by: str
 
 
 def provenance(data: RunData, artefacts: Artefacts) -> Provenance:
@@ -58,14 +65,18 @@ def provenance(data: RunData, artefacts: Artefacts) -> Provenance:
     made = {name: _render_records(data, row, artefacts) for name, row in firsts.items() if row is not None}
     records = [*preparing, *(record for group in made.values() for record in group)]
     return Provenance(
-        commands=_commands(data, preparing),
+        commands=_commands(data, artefacts.store),
         params=_params(preparing),
         versions=_versions(records),
         weights=[*_weights(records), *_known_clips(data)],
-        methods=[_method(name, firsts[name], made.get(name, [])) for name in data.renderers],
+        methods=[_method(name, name in _brought(data), made.get(name, [])) for name in data.renderers],
         pairs_sha256=data.pairs_sha256,
-        seeds=", ".join(str(seed) for seed in sorted({pair.seed for pair in data.pairs})),
+        drawn_by=data.drawn_by or "a list of its own, drawn with seed " + _seeds(data),
     )
+
+
+def _seeds(data: RunData) -> str:
+    return " and ".join(str(seed) for seed in sorted({pair.seed for pair in data.pairs}))
 
 
 def _clip_records(clip: ClipRow | None, artefacts: Artefacts) -> list[Record]:
@@ -91,39 +102,31 @@ def _render_records(data: RunData, row: RenderRow, artefacts: Artefacts) -> list
     return [record for record in found if record is not None]
 
 
-def _commands(data: RunData, preparing: Sequence[Record]) -> list[tuple[str, str]]:
-    store = ["--store", data.store_uri]
-    pairs = f"{data.store_uri}/runs/{data.run}/pairs.parquet".removeprefix("file://")
-    prepare = ["reenactory", "preprocess", *_inputs(data.clips), *store, "--dataset", data.dataset]
-    if any(row["crop_mode"] == "published_metadata" for row in data.clips):
-        prepare += ["--metadata", "METADATA.csv"]
-    for stage, knob, value, default in _params(preparing):
-        prepare += [] if default else ["--set", f"{stage}.{knob}={value}"]
-    commands = [("Make the dataset", prepare)]
-    evaluations: list[list[str]] = []
-    for name in data.renderers:
-        if any(row["renderer"] == name and row["stage"] == "adopt" for row in data.renders):
-            evaluations.append(["--renders", "FOLDER", "--name", name])
-        else:
-            render = ["reenactory", "render", pairs, "--renderer", name, *store, "--run", data.run]
-            commands.append((f"Render with {name}", render))
-    score = ["reenactory", "evaluate", *store, "--run", data.run, *_score_knobs(data)]
-    commands += [("Score, and write this page", [*score, *extra]) for extra in evaluations or [[]]]
-    return [(title, shlex.join(words)) for title, words in commands]
+def _commands(data: RunData, store: Store) -> list[tuple[str, str]]:
+    """As the flows wrote them into their plans; empty where the version that did it did not."""
+    run = f"runs/{data.run}"
+    plans = [("Make the dataset", f"runs/preprocess-{data.dataset}/plan-preprocess.json")]
+    plans += [
+        (f"Bring and score {name}", f"{run}/plan-adopt-{name}.json")
+        if name in _brought(data)
+        else (f"Render with {name}", f"{run}/plan-render-{name}.json")
+        for name in data.renderers
+    ]
+    plans.append(("Score, and write this page", f"{run}/plan-evaluate.json"))
+    commands = [(title, _command(store, plan)) for title, plan in plans]
+    last = commands[-1][1]
+    return [entry for entry in commands[:-1] if entry[1] != last or not last] + commands[-1:]
 
 
-def _score_knobs(data: RunData) -> list[str]:
-    params = data.scoring.params
-    defaults = type(params)().model_dump(mode="json")
-    changed = {knob: value for knob, value in params.model_dump(mode="json").items() if value != defaults[knob]}
-    return [word for knob, value in changed.items() for word in ("--set", f"score.{knob}={_spelled(value)}")]
+def _brought(data: RunData) -> set[str]:
+    return {str(row["renderer"]) for row in data.renders if row["stage"] == "adopt"}
 
 
-def _inputs(clips: Sequence[ClipRow]) -> list[str]:
-    videos = sorted({str(row["video_uri"]) for row in clips})
-    if len(videos) <= MOST_INPUTS:
-        return videos
-    return sorted({video.rpartition("/")[0] or "." for video in videos})[:MOST_INPUTS]
+def _command(store: Store, plan: str) -> str:
+    if not store.exists(plan):
+        return ""
+    words = json.loads(store.get(plan)).get("command", [])
+    return shlex.join(words)
 
 
 def _params(records: Iterable[Record]) -> list[tuple[str, str, str, bool]]:
@@ -168,11 +171,19 @@ def _known_clips(data: RunData) -> list[Weight]:
     return [_weight(entry.name, entry.sha256) for entry in known]
 
 
-def _method(name: str, first: Mapping[str, object] | None, records: Sequence[Record]) -> Method:
-    if first is not None and first["stage"] == "adopt":
-        return Method(name, None, "", "Videos that were brought: nothing is known here of how they were made.")
+def _method(name: str, brought: bool, records: Sequence[Record]) -> Method:
+    if brought:
+        return Method(name, None, "", " ".join([BROUGHT, *_as_taken(records)]))
     version = next((str(r.params["renderer_version"]) for r in records if r.stage == "render"), "")
     try:
         return Method(name, renderer_class(name).card, version, "")
     except WrongUseError:
         return Method(name, None, version, "Its package is not installed where this page was written.")
+
+
+def _as_taken(records: Iterable[Record]) -> list[str]:
+    """How brought videos were cut to their pairs, in sentences."""
+    params = next((record.params for record in records if record.stage == "adopt"), {})
+    panel, panels, first = params.get("panel"), params.get("panels", 1), params.get("first_frame", "driven")
+    said = [] if panels == 1 else [f"Panel {panel} of {panels} was cut out of their pictures."]
+    return said + [text for name, text in BEGINNINGS.items() if name == first]

@@ -36,6 +36,7 @@ class RunData:
     run: str
     dataset: str
     pairs_sha256: str
+    drawn_by: str  # protocol, seed and limits; empty: the pair file does not say
     pairs: list[Pair]
     clips: list[ClipRow]
     renders: list[RenderRow]
@@ -72,14 +73,21 @@ class RunData:
 
     def fitted_key(self, row: RenderRow, pair: Pair) -> str:
         """Key of the face3d artefact of a render."""
-        rendered = Rendered(pair, str(row["renderer"]), str(row["stage"]), str(row["render_key"]))
-        return self.scoring.chain(rendered)[0].keys[0]
+        return self.scoring.chain(_rendered(row, pair))[0].keys[0]
+
+    def score_key(self, row: RenderRow, pair: Pair) -> str:
+        """Key of the score artefact of a render."""
+        return self.scoring.chain(_rendered(row, pair))[-1].keys[0]
 
     @cached_property
     def scoring(self) -> Scoring:
         """The jobs that scored the run: its metrics say which knobs they had."""
         metrics = {line["metric"] for line in self.aggregates}
         return Scoring(self.clip, ScoreParams(lpips_vgg="lpips_vgg" in metrics))
+
+
+def _rendered(row: RenderRow, pair: Pair) -> Rendered:
+    return Rendered(pair, str(row["renderer"]), str(row["stage"]), str(row["render_key"]))
 
 
 def read_run(store: Store, run: str) -> RunData:
@@ -93,6 +101,7 @@ def read_run(store: Store, run: str) -> RunData:
         run=run,
         dataset=dataset,
         pairs_sha256=pairs_sha256(listed.pairs),
+        drawn_by=listed.drawn_by,
         pairs=listed.pairs,
         clips=read_clips(store, dataset, done_only=False).to_pylist(),
         renders=[row for path in tables for row in get_table(store, path).to_pylist()],

@@ -6,6 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from reenactory.tasks.report.colours import DRIVER, colour_of
 from reenactory.tasks.report.format import counted, number
+from reenactory.tasks.results.cautions import FEW_IDENTITIES
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -19,5 +20,11 @@ def page(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"counted": counted, "number": number, "colour_of": colour_of, "driver_colour": DRIVER}
+    environment.globals |= {
+        "counted": counted,
+        "number": number,
+        "colour_of": colour_of,
+        "driver_colour": DRIVER,
+        "least_identities": FEW_IDENTITIES,
+    }
     return environment.get_template(name)

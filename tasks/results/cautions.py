@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 MOST_DROPPED = 0.05  # share of values above which a mean is marked: what was dropped is rarely what was easy
-FEW_IDENTITIES = 5  # below, a bootstrap over identities has almost nothing to draw from
+FEW_IDENTITIES = 5  # below, a bootstrap over identities has almost nothing to draw from, and nothing may stand out
 
 
 def drop_caution(kept: int, dropped: int) -> str:
@@ -26,8 +26,13 @@ def _count(line: Mapping[str, object], name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
+def too_few(identities: int) -> bool:
+    """Whether so many people cannot show any difference, whatever an interval over them says."""
+    return identities < FEW_IDENTITIES
+
+
 def identity_caution(identities: int) -> str:
     """What to say of an interval over so many people; empty where they are enough."""
-    if identities >= FEW_IDENTITIES:
+    if not too_few(identities):
         return ""
     return "1 identity" if identities == 1 else f"{identities} identities"

@@ -15,7 +15,7 @@ from reenactory.models.metrics.bootstrap import PairedDifference, paired_bootstr
 from reenactory.models.metrics.registry import PLACE, lookup
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.results.aggregate import SEED, PairInfo
-from reenactory.tasks.results.cautions import drop_caution, identity_caution
+from reenactory.tasks.results.cautions import drop_caution, identity_caution, too_few
 
 NAMES = ("renderer", "metric", "definition")
 TEXTS = [*NAMES, "pair_id"]
@@ -36,10 +36,12 @@ class Line(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """Which is better; an interval that holds zero shows no difference, and none without an interval."""
+        """Which is better; an interval that holds zero, or is of few people, shows no difference."""
         gap = self.paired.difference
         if np.isnan(gap.ci_low):
             return "no interval"
+        if too_few(gap.n_clusters):
+            return "too few identities"
         if gap.ci_low <= 0.0 <= gap.ci_high:
             return "no difference shown"
         return "A better" if (gap.mean > 0) == (lookup(self.metric).direction == "higher") else "A worse"

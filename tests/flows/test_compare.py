@@ -1,24 +1,30 @@
 """Two runs compared: on what they share, with equal definitions only."""
 
+import json
 import re
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from synthetic_run import NASTY, RUN, SyntheticRun
 
-from reenactory.flows.compare import compare, write_comparison
+from reenactory.flows.compare import cautions, compare, write_comparison
 from reenactory.flows.comparison_table import render_comparison
 from reenactory.flows.run_files import keep_pairs, put_table, read_run_pairs, run_path
 from reenactory.infra.store import Store, open_store
-from reenactory.tasks.dataset import CLIPS
+from reenactory.tasks.dataset import CLIPS, read_clips
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.pairs import Pair
 from reenactory.tasks.protocols.drawing import draw_pairs
 from reenactory.tasks.protocols.people import Clip
+from reenactory.tasks.rendering import clip_rows, clips_sha256
+from reenactory.tasks.report.comparison import Side, render_comparison_page
+from reenactory.tasks.report.extremes import Extremes, Versus
+from reenactory.tasks.report.run import Artefacts, read_run
 from reenactory.tasks.results.aggregate import SCORES
 
-CLIPS_HERE = [Clip(f"id{n}#v", f"id{n}", 10) for n in range(3)]
-PAIRS = sorted(draw_pairs(CLIPS_HERE, "self", 3, 0).pairs, key=lambda pair: pair.source_clip)
+CLIPS_HERE = [Clip(f"id{n}#v", f"id{n}", 10) for n in range(5)]
+PAIRS = sorted(draw_pairs(CLIPS_HERE, "self", 5, 0).pairs, key=lambda pair: pair.source_clip)
 
 Score = tuple[str, int, int, str, str, float | None]  # renderer, pair, frame, metric, definition, value
 
@@ -30,8 +36,9 @@ def store(tmp_path: Path) -> Store:
     return made
 
 
-def dataset(store: Store, name: str, crop_mode: str) -> None:
-    rows = [{"clip_id": clip.clip_id, "identity": clip.identity, "outcome": "done"} for clip in CLIPS_HERE]
+def dataset(store: Store, name: str, crop_mode: str, crop_key: str | None = None) -> None:
+    row = {"outcome": "done", "crop_key": crop_key}
+    rows = [{"clip_id": clip.clip_id, "identity": clip.identity, **row} for clip in CLIPS_HERE]
     table = pa.Table.from_pylist([{**row, "crop_mode": crop_mode} for row in rows], schema=CLIPS)
     put_table(store, f"datasets/{name}/clips/part-0.parquet", table)
 
@@ -67,12 +74,12 @@ def test_a_difference_is_taken_frame_by_frame_on_what_both_have(store: Store) ->
     assert (gap.mean, gap.n, gap.n_clusters, gap.n_dropped) == (-2.0, 2, 2, 1)
     assert (gap.ci_low, gap.ci_high) == (-3.0, -1.0)
     assert (line.paired.share_won, line.paired.n_groups) == (1.0, 2)  # lower is better
-    assert (line.verdict, line.cautions) == ("A better", "2 identities, 33.3 % dropped")
+    assert (line.verdict, line.cautions) == ("too few identities", "2 identities, 33.3 % dropped")
     assert render_comparison([line]).row_count == 1
 
 
 def test_the_page_says_what_the_table_says(store: Store) -> None:
-    for run, renderer, values in (("a", "x", (1.0, 2.0, 3.0)), ("b", "y", (2.0, 4.0, 3.5))):
+    for run, renderer, values in (("a", "x", (1.0, 2.0, 3.0, 1.0, 2.0)), ("b", "y", (2.0, 4.0, 3.5, 2.0, 3.0))):
         scored(
             store,
             run,
@@ -85,18 +92,29 @@ def test_the_page_says_what_the_table_says(store: Store) -> None:
     assert [line.verdict for line in lines] == ["no difference shown", "A better"]
     assert re.findall(r"<strong class=.(.*?).>(.*?)<", page) == [("", "no difference shown"), ("better", "A better")]
     assert "A is shown to be better on 1 and worse on 0 of 2 metrics." in page
-    assert "drawn from 3 identities" in page
     assert not re.search(r"https?:|url\(|@import", page)
 
 
+def test_few_people_show_nothing_however_large_the_difference(store: Store) -> None:
+    for run, renderer, value in (("a", "x", 1.0), ("b", "y", 2.0)):
+        scored(store, run, *((renderer, pair, 1, "akd", "akd/v1", value) for pair in range(4)))
+    lines = compare(store.uri, "a", "b")
+    (line,) = lines
+    assert (line.paired.difference.ci_high, line.verdict) == (-1.0, "too few identities")
+    write_comparison(store.uri, "a", "b", lines)
+    page = store.get("runs/a/compare-b.html").decode()
+    assert "No difference can be shown with 4 identities: the intervals mean little" in page
+    assert 'class="better"' not in page and "value better" not in page
+
+
 def test_an_interval_that_holds_zero_is_no_winner(store: Store) -> None:
-    scored(store, "a", ("x", 0, 1, "psnr", "p", 3.0), ("x", 1, 1, "psnr", "p", 1.0), ("x", 2, 1, "psnr", "p", 9.0))
-    scored(store, "b", ("y", 0, 1, "psnr", "p", 2.0), ("y", 1, 1, "psnr", "p", 4.0), ("y", 2, 1, "psnr", "p", 5.0))
+    scored(store, "a", *(("x", pair, 1, "psnr", "p", value) for pair, value in enumerate((3.0, 1.0, 9.0, 4.0, 6.0))))
+    scored(store, "b", *(("y", pair, 1, "psnr", "p", value) for pair, value in enumerate((2.0, 4.0, 5.0, 5.0, 5.0))))
     (line,) = compare(store.uri, "a", "b")
     gap = line.paired.difference
     assert gap.ci_low < 0 < gap.mean < gap.ci_high
     assert line.verdict == "no difference shown"
-    assert line.paired.share_won == pytest.approx(2 / 3)
+    assert line.paired.share_won == pytest.approx(3 / 5)
 
 
 def test_a_pair_is_won_as_a_whole(store: Store) -> None:
@@ -108,8 +126,8 @@ def test_a_pair_is_won_as_a_whole(store: Store) -> None:
 
 
 def test_of_signed_errors_the_one_nearer_to_zero_is_better(store: Store) -> None:
-    scored(store, "a", *(("x", pair, -1, "flicker", "f", -1.0) for pair in range(3)))
-    scored(store, "b", *(("y", pair, -1, "flicker", "f", 0.5) for pair in range(3)))
+    scored(store, "a", *(("x", pair, -1, "flicker", "f", -1.0) for pair in range(5)))
+    scored(store, "b", *(("y", pair, -1, "flicker", "f", 0.5) for pair in range(5)))
     (line,) = compare(store.uri, "a", "b")
     assert (line.mean_a, line.paired.difference.mean) == (-1.0, 0.5)
     assert (line.paired.share_won, line.verdict) == (0.0, "A worse")
@@ -145,6 +163,37 @@ def test_runs_over_clips_of_different_crop_modes_are_not_compared(store: Store) 
         compare(store.uri, "b", "b")  # of one mode
 
 
+def test_clips_of_one_name_that_were_cut_otherwise_are_not_compared(store: Store) -> None:
+    for name, keys in (("vox", "k"), ("moved", "l")):
+        dataset(store, name, "square", crop_key=keys)
+    scored(store, "a", ("warp", 0, 1, "l1", "l1/v1", 1.0))
+    scored(store, "b", ("warp", 0, 1, "l1", "l1/v1", 1.0), dataset="moved")
+    with pytest.raises(WrongUseError, match=r"5 clip.s. .* cut otherwise in dataset 'vox' than in 'moved', e.g. id0#v"):
+        compare(store.uri, "a", "b")
+
+
+def test_a_dataset_that_was_made_anew_since_is_a_caution(store: Store) -> None:
+    scored(store, "a", ("warp", 0, 1, "l1", "l1/v1", 1.0))
+    listed = {"pairs": {"clips_sha256": clips_sha256(PAIRS, clip_rows(read_clips(store, "vox")))}}
+    store.put("runs/a/summary-evaluate.json", json.dumps(listed).encode())
+    assert cautions(store.uri, "a", "a") == []
+    dataset(store, "vox", "square", crop_key="another")
+    (said,) = cautions(store.uri, "a", "a")
+    assert said.startswith("Run a was scored on other clips than dataset vox holds now")
+    assert said in render_comparison_page([], *[Side("a", "vox", "0")] * 2, store.uri, None, [said])
+
+
+def test_the_pairs_that_differ_most_either_way_are_shown(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, ("self",), 4)
+    lines = compare(run.store.uri, RUN, RUN)
+    write_comparison(run.store.uri, RUN, RUN, lines)
+    page = run.store.get(f"runs/{RUN}/compare-{RUN}.html").decode()
+    assert page.count('class="sheet"') == 1  # `theirs` is better on both pairs that it has, by as much: one of them
+    assert "B better by most: csim ↑ 0.5040 against 0.8043" in page
+    assert page.count("data:image/jpeg") == 4  # source, driver, A, B
+    assert NASTY not in page
+
+
 def test_a_run_keeps_its_pairs(store: Store) -> None:
     keep_pairs(store, "a", PAIRS, "vox")
     keep_pairs(store, "a", PAIRS[:1], "vox")
@@ -155,3 +204,12 @@ def test_a_run_keeps_its_pairs(store: Store) -> None:
         keep_pairs(store, "a", PAIRS, "vox2")
     with pytest.raises(WrongUseError, match="runs there: a"):
         read_run_pairs(store, "b")
+
+
+def test_pairs_are_not_ranked_by_a_metric_whose_definitions_differ(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, ("self",), 4)
+    data = read_run(run.store, RUN)
+    extremes = Extremes(data, data, Artefacts(run.store, tmp_path))
+    versus = Versus("self", "copy", "theirs")
+    assert extremes.of(versus, {"lpips", "aed_l1"}) == []
+    assert len(extremes.of(versus, {"csim"})) == 1

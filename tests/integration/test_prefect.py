@@ -98,7 +98,7 @@ def served(own_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def test_deployments_and_an_inactive_schedule(served: Served) -> None:
     found = {row["name"]: row for row in served.ask("deployments")}
-    assert sorted(found) == ["evaluate-report", "preprocess-dataset", "render-batch"]
+    assert sorted(found) == ["evaluate-report", "preprocess-dataset", "render-batch", "train"]
     (schedule,) = found["preprocess-dataset"]["schedules"]
     assert (schedule["active"], schedule["schedule"]["cron"]) == (False, "0 2 * * *")
     assert all(row["work_pool_name"] == "reenactory" for row in found.values())
@@ -149,6 +149,19 @@ def test_a_cancelled_run_leaves_nothing_running_and_nothing_half_done(
     unfinished = [found for folder in ("artefacts", "datasets", "runs") for found in left.unfinished(folder)]
     assert unfinished == [] and list(left.list("leases/")) == []
     assert not list(left.list("artefacts/"))
+
+
+def test_a_training_is_a_flow_run(served: Served, tmp_path: Path) -> None:
+    """Of two steps, on two people who are rendered for it."""
+    config = tmp_path / "config.toml"
+    phases = "phase_1 = { steps = 1 }\nphase_2 = { steps = 1 }"
+    steps = f"pairs = 1\nvalidation_pairs = 1\nlog_every = 1\nthreads = 0\n{phases}"
+    config.write_text(f'preset = "tiny"\n[synthetic]\nclips = 2\nframes = 3\n[training]\n{steps}\n')
+    store = tmp_path / "store"
+    made = served.run("train/train", {"store": str(store), "name": "short", "config": str(config), "device": "cpu"})
+    assert (made["state_type"], made["name"]) == ("COMPLETED", "short")
+    assert served.artifact(made, "progress-train") == 100.0
+    assert (store / "runs/short/training/weights.pt").is_file()
 
 
 def test_the_command_line_can_be_a_flow_run(served: Served, videos: Path, tmp_path: Path) -> None:

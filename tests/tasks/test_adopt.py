@@ -28,14 +28,17 @@ def grid(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / "p"
 
 
-def adopt(video: Path, count: int = FRAMES, side: int = SIDE, **params: int) -> "NDArray[np.uint8] | Rejected":
+def adopt(
+    video: Path, count: int = FRAMES, side: int = SIDE, unscored: int = 0, **params: object
+) -> "NDArray[np.uint8] | Rejected":
     scratch = video.parent / "scratch"
     scratch.mkdir(exist_ok=True)
-    (outcome,) = run(Item(scratch, video, count, side, 25, 1), Params(**params), None)
+    (outcome,) = run(Item(scratch, video, count, side, 25, 1), Params.model_validate(params), None)
     if isinstance(outcome, Rejected):
         return outcome
     assert isinstance(outcome, Made)
-    assert np.load(outcome.files["valid.npy"]).tolist() == [True] * count
+    assert np.load(outcome.files["valid.npy"]).tolist() == [False] * unscored + [True] * (count - unscored)
+    assert outcome.facts["valid"] == count - unscored
     return read_frames(outcome.files["frames.mp4"])
 
 
@@ -56,6 +59,30 @@ def test_nothing_is_resized_or_cut_in_silence(grid: Path) -> None:
     for count in (FRAMES - 1, FRAMES + 1):
         found = adopt(grid, count, panel=1, panels=3)
         assert found == Rejected(Reason.FRAME_COUNT_DIFFERS, f"{FRAMES} frames, the pair has {count}")
+
+
+@pytest.mark.parametrize(
+    ("first_frame", "count", "unscored", "kept"),
+    [("extra", FRAMES - 1, 0, 1), ("source", FRAMES, 1, 1), ("missing", FRAMES + 1, 1, 0)],
+)
+def test_a_render_that_begins_otherwise_is_taken_as_it_was_said_to_be(
+    grid: Path, first_frame: str, count: int, unscored: int, kept: int
+) -> None:
+    """Every frame that is scored stands at the driving frame that it was made from; where there is none, grey."""
+    cut = adopt(grid, count, unscored=unscored, panel=2, panels=3, first_frame=first_frame)
+    assert isinstance(cut, np.ndarray)
+    assert np.array_equal(cut[unscored:], GRID[kept:, :, SIDE : 2 * SIDE])
+    assert (cut[:unscored] == 127).all()
+    for wrong in (count - 1, count + 1):
+        refused = adopt(grid, wrong, panel=2, panels=3, first_frame=first_frame)
+        assert isinstance(refused, Rejected) and refused.reason is Reason.FRAME_COUNT_DIFFERS
+        assert f"the pair has {wrong}, so with --first-frame {first_frame}" in refused.detail
+
+
+def test_a_pair_of_one_frame_needs_its_first(grid: Path) -> None:
+    for first_frame in ("source", "missing"):
+        refused = adopt(grid, 1, panel=1, panels=3, first_frame=first_frame)
+        assert refused == Rejected(Reason.FRAME_COUNT_DIFFERS, "the pair has 1 frame, and the first is not scored")
 
 
 def test_a_panel_beyond_the_last_is_wrong() -> None:

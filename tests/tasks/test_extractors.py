@@ -186,7 +186,8 @@ def test_pairs_renders_and_scores_over_two_extractors_are_refused(store: Store, 
 def test_a_renderer_refuses_coefficients_that_it_does_not_understand(store: Store, tmp_path: Path) -> None:
     pairs = str(pair_file(tmp_path, *dataset(store, "deep3dfacerecon+a+b", "deep3dfacerecon+a+b")))
     with pytest.raises(
-        WrongUseError, match="warp understands the coefficients of mediapipe, and those of p1#v#0 are by deep3d"
+        WrongUseError,
+        match="warp understands the coefficients of open and mediapipe, and those of p1#v#0 are by deep3d",
     ):
         render(RenderRequest(pairs=pairs, renderer="warp", store=store.uri, run="r", workers=0))
     assert not list(store.list("runs/"))

@@ -25,7 +25,7 @@ def test_clips_and_seed_decide_and_nothing_else(protocol: str, monkeypatch: pyte
     first = drawn(protocol, 7)
     assert draw_pairs(random.Random(1).sample(CLIPS, len(CLIPS)), protocol, None, 7).pairs == first
     others = [pair._replace(seed=7) for pair in drawn(protocol, 8)]
-    assert (others == first) is (protocol == "3dflowrenderer-self")  # it has nothing random
+    assert (others == first) is (protocol in ("3dflowrenderer-self", "nofa-self"))  # they have nothing random
     for pair in first:
         source, driver = OF[pair.source_clip], OF[pair.driving_clip]
         assert 0 <= pair.source_frame < source.frames
@@ -91,7 +91,7 @@ def test_what_cannot_be_drawn_is_said() -> None:
         draw_pairs(CLIPS, "3dflowrenderer-self", 13, 0)
     with pytest.raises(WrongUseError, match="--protocol cross needs --count N"):
         draw_pairs(CLIPS, "cross", None, 0)
-    with pytest.raises(WrongUseError, match=r"known are self, cross, 3dflowrenderer-self, .*, pirenderer"):
+    with pytest.raises(WrongUseError, match=r"known are self, cross, 3dflowrenderer-self, .*, nofa-self"):
         draw_pairs(CLIPS, "3dflow", None, 0)
     for protocol in ("3dflowrenderer-cross", "multiguidance-cross", "multiguidance-celebv", "pirenderer"):
         with pytest.raises(WrongUseError, match="cross pairs need two identities"):

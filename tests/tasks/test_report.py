@@ -1,3 +1,4 @@
+import json
 import re
 from base64 import b64decode
 from dataclasses import replace
@@ -6,20 +7,27 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from synthetic_run import NASTY, RUN, SyntheticRun, coefficients
 
+from reenactory.infra.records import Record, artefact_path, write_artefact
 from reenactory.infra.store import MissingObject, open_store
+from reenactory.infra.tables import get_table
 from reenactory.infra.video import read_frames_at
 from reenactory.models.metrics.registry import KNOWN
+from reenactory.tasks.extractors import extractor_id
+from reenactory.tasks.face3d import SCHEMA
 from reenactory.tasks.report import render_report, write_report
 from reenactory.tasks.report.choice import MOST_PAIRS, choose, examples
 from reenactory.tasks.report.colours import colour_of
 from reenactory.tasks.report.cost import cost
-from reenactory.tasks.report.curves import charts
+from reenactory.tasks.report.curves import charts, score_chart
 from reenactory.tasks.report.films import Films
+from reenactory.tasks.report.fitted import FittedFaces
 from reenactory.tasks.report.format import number
 from reenactory.tasks.report.funnel import funnel
+from reenactory.tasks.report.glance import glance
 from reenactory.tasks.report.groups import GROUPS
 from reenactory.tasks.report.marks import Estimate, marks
 from reenactory.tasks.report.metrics import protocol_tables
@@ -88,7 +96,17 @@ def test_every_metric_stands_with_its_definition_and_formula(run: SyntheticRun, 
     assert "cosine of unit identity embeddings" in page
 
 
-def test_the_floor_is_never_best_and_a_method_below_it_is_marked(run: SyntheticRun, tmp_path: Path) -> None:
+def test_few_people_make_nothing_stand_out(run: SyntheticRun, page: str, tmp_path: Path) -> None:
+    assert shown_differences(run.store, read_run(run.store, RUN), tmp_path) == frozenset()
+    assert 'class="value best' not in page and "worse than copy" not in page
+    assert page.count("No difference can be shown with 2 identities.") == 2  # of either protocol, at the top
+    assert page.count("No difference can be shown with 2 identities: the intervals mean little") == 2
+
+
+def test_the_floor_is_never_best_and_a_method_below_it_is_marked(
+    run: SyntheticRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reenactory.tasks.results.cautions.FEW_IDENTITIES", 2)
     data = read_run(run.store, RUN)
     tables = {table.protocol: table for table in protocol_tables(data, shown_differences(run.store, data, tmp_path))}
     cells = {(name, row.name): row.cells for name, table in tables.items() for row in table.rows}
@@ -156,8 +174,33 @@ def test_dropped_frames_unequal_counts_and_few_identities_are_said(run: Syntheti
         "21 frames, 3 pairs, 2 identities, 0 dropped",
         "12 frames, 2 pairs, 2 identities, 2 dropped",
     ]
-    assert "The intervals, and what stands out by them, mean little here: they are drawn from 2 identities." in page
     assert page.count("Not every renderer was scored on the same frames") == 2
+
+
+def test_the_top_of_the_page_says_what_was_done_found_and_what_to_doubt(run: SyntheticRun) -> None:
+    data = read_run(run.store, RUN)
+    first = glance(data, protocol_tables(data, frozenset()))
+    assert first.done == "3 self and 3 cross pairs of 2 identities, 42 driving frames"
+    assert [(row.name, [cell and cell.value for cell in row.cells]) for row in first.findings[0].headlines] == [
+        ("csim", ["0.5040", "0.8043"]),
+        ("aed_l1", ["0.5040", "0.2043"]),
+    ]
+    assert [check.text for check in first.checks if not check.fine] == [
+        "2 identities: intervals over so few mean little, and nothing stands out.",
+        "theirs has scores of 4 of 6 pairs: NO_FACE 1.",
+        "Many values are missing: cross aed_l1 of theirs 14.3 % dropped; cross csim of theirs 14.3 % dropped; "
+        "self aed_l1 of theirs 14.3 % dropped and 1 more.",
+    ]
+
+
+def test_a_run_without_doubts_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reenactory.tasks.results.cautions.FEW_IDENTITIES", 2)
+    run = SyntheticRun(tmp_path, ("self",), 2)
+    data = read_run(run.store, RUN)
+    calm = [line for line in data.aggregates if line["renderer"] == "copy"]
+    renders = [row for row in data.renders if row["renderer"] == "copy"]
+    data = replace(data, aggregates=calm, renders=renders)
+    assert [check.fine for check in glance(data, protocol_tables(data, frozenset())).checks] == [True, True, True]
 
 
 def test_the_funnel_counts_what_was_lost_where(run: SyntheticRun, page: str) -> None:
@@ -215,6 +258,21 @@ def test_frames_without_a_face_are_named_and_leave_gaps(page: str) -> None:
     assert charts([coefficients(8, range(8))], ["c0"]) == []
 
 
+def test_a_metric_over_the_frames_of_a_pair_has_gaps_where_they_were_dropped(run: SyntheticRun) -> None:
+    data = read_run(run.store, RUN)
+    pair = next(pair for pair in data.pairs if pair.pair_id == "self-0001")
+    tables = [
+        get_table(
+            run.store, artefact_path("score", data.score_key(data.render[name, pair.pair_id], pair), "scores.parquet")
+        )
+        for name in ("copy", "theirs")
+    ]
+    drawn = score_chart(("lpips", "csim"), tables, ["c1", "c2"])
+    assert drawn is not None
+    assert (drawn.title, [len(line.parts) for line in drawn.lines]) == ("csim ↑", [1, 2])  # `theirs` lacks frame 2
+    assert score_chart(("lpips",), tables, ["c1", "c2"]) is None
+
+
 def test_a_protocol_without_pairs_is_named(tmp_path: Path) -> None:
     page = render_report(SyntheticRun(tmp_path, ("self",), 2).store, RUN)
     assert "No cross pair of this run was scored." in page
@@ -256,12 +314,46 @@ def test_pairs_that_do_not_fit_are_those_that_are_examples_of_nothing(
     assert len(choose(data)) == 4
 
 
-def test_the_command_of_scoring_has_the_knobs_that_the_run_had(run: SyntheticRun, tmp_path: Path) -> None:
+def test_the_commands_are_those_of_the_plans(tmp_path: Path) -> None:
+    """Each plan once, the last evaluation last; what no plan tells of is named, not made up."""
+    run = SyntheticRun(tmp_path, ("self",), 2)
     data = read_run(run.store, RUN)
-    vgg = [{**line, "metric": "lpips_vgg"} for line in data.aggregates]
-    for aggregates, knobs in ((data.aggregates, ""), (vgg, " --set score.lpips_vgg=true")):
-        again = provenance(replace(data, aggregates=aggregates), Artefacts(run.store, tmp_path))
-        assert again.commands[-1][1] == f"reenactory evaluate --store {run.store.uri} --run {RUN}{knobs}"
+    brought = [{**row, "stage": "adopt"} if row["renderer"] == "theirs" else row for row in data.renders]
+    taken = ["reenactory", "evaluate", "--renders", "a folder", "--panel", "2/4"]
+    plans = {"render-copy": ["reenactory", "render"], "adopt-theirs": taken, "evaluate": taken}
+    for name, words in plans.items():
+        run.store.put(f"runs/{RUN}/plan-{name}.json", json.dumps({"command": words}).encode())
+    again = provenance(replace(data, renders=brought), Artefacts(run.store, tmp_path))
+    assert again.commands == [
+        ("Make the dataset", ""),
+        ("Render with copy", "reenactory render"),
+        ("Score, and write this page", "reenactory evaluate --renders 'a folder' --panel 2/4"),
+    ]
+    page = render_report(run.store, RUN)
+    assert "<code>reenactory render</code>" in page
+    assert page.count("Not recorded by the version that did this.") == 2  # the dataset, and what rendered `theirs`
+
+
+def test_how_brought_videos_were_cut_stands_with_their_method(tmp_path: Path) -> None:
+    run = SyntheticRun(tmp_path, ("self",), 3)
+    data = read_run(run.store, RUN)
+    record = Record(
+        key="k" * 32,
+        stage="adopt",
+        version=1,
+        params={"panel": 2, "panels": 4, "first_frame": "missing"},
+        upstream=(),
+        weights={},
+        outcome="done",
+    )
+    write_artefact(run.store, record, {})
+    brought = [
+        {**row, "stage": "adopt", "render_key": "k" * 32} if row["renderer"] == "theirs" else row
+        for row in data.renders
+    ]
+    again = provenance(replace(data, renders=brought), Artefacts(run.store, tmp_path))
+    (method,) = [method for method in again.methods if method.name == "theirs"]
+    assert "Panel 2 of 4 was cut out of their pictures. Each begins with the second frame" in method.note
 
 
 def test_published_numbers_stand_as_printed_with_what_differs(run: SyntheticRun, page: str) -> None:
@@ -335,6 +427,28 @@ def test_landmarks_are_drawn_where_they_are_and_nowhere_without_a_face() -> None
     rows, columns = np.nonzero(drawn[0].any(axis=-1))
     assert (rows.mean(), columns.mean()) == pytest.approx((20, 80), abs=0.5)
     assert not frames.any()
+
+
+def test_only_an_extractor_with_a_face_model_has_its_mesh_drawn() -> None:
+    frames = np.zeros((2, 64, 64, 3), np.uint8)
+    table = coefficients(4, (2,))
+    for extractor in ("e", "mediapipe-face-landmarker+0", f"open-face-fit+{'0' * 12}+1"):  # the last: another model
+        named = table.set_column(table.column_names.index("extractor"), "extractor", pa.array([extractor] * 4))
+        assert FittedFaces().draw(frames, named, [0, 2]) is None
+    assert FittedFaces().draw(frames, None, [0, 2]) is None
+
+
+@pytest.mark.weights
+def test_the_open_face_is_drawn_over_its_frames_but_not_where_none_was_found() -> None:
+    frames = np.zeros((2, 64, 64, 3), np.uint8)
+    rows: list[dict[str, object]] = [{"frame": frame, "detected": frame == 0} for frame in range(2)]
+    known = {"id": 80, "exp": 64, "tex": 80, "angles": 3, "gamma": 27, "trans": 3}
+    rows[0] |= {name: [0.0] * width for name, width in known.items()} | {"crop": [3.5, 32.0, 32.0]}
+    table = pa.Table.from_pylist([{**row, "extractor": extractor_id("open")} for row in rows], schema=SCHEMA)
+    drawn = FittedFaces().draw(frames, table, [0, 1])
+    assert drawn is not None
+    assert drawn[0, 24:40, 24:40].any() and not drawn[0, 0].any()
+    assert not drawn[1].any()
 
 
 def test_a_matte_shows_the_person_where_it_is_opaque_and_the_board_elsewhere() -> None:

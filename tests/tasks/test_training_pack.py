@@ -15,7 +15,9 @@ import torch
 from painted_faces import PEOPLE, painted, thin_vgg
 
 from reenactory.flows import cli
-from reenactory.flows.train import TrainRequest, cached_pack, configured, make_loop, train
+from reenactory.flows.train import make_loop, train
+from reenactory.flows.train_packs import data_of, make_packs
+from reenactory.flows.train_request import TrainRequest, configured
 from reenactory.infra.keys import digest
 from reenactory.infra.records import Record, write_artefact
 from reenactory.infra.store import Store, open_store
@@ -187,6 +189,17 @@ def test_pack_writes_all_that_another_machine_needs(store: Store, tmp_path: Path
     assert left == {"pack.json", "frames.bin", "alphas.bin", "offsets.npy", "descriptors.npy", "vgg.npz"}
 
 
+def test_rendered_people_need_clips_of_the_open_extractor(store: Store, small_vgg: None) -> None:
+    with pytest.raises(
+        WrongUseError, match=r"coefficients of open-face-fit\+.*, the clips of d have those of an unknown"
+    ):
+        train(TrainRequest(store=store.uri, dataset="d", preset="tiny", synthetic=2))
+    with pytest.raises(WrongUseError, match="nothing to train on"):
+        train(TrainRequest(store=store.uri, preset="tiny", synthetic=0))
+    with pytest.raises(WrongUseError, match="of rendered people one in 16"):
+        train(TrainRequest(store=store.uri, preset="tiny", synthetic=2, held_out=["ann"]))
+
+
 def test_configuration_comes_from_preset_ablation_and_file(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text('preset = "tiny"\nablations = ["one_frame"]\n[losses]\nfeatures = 50\n')
@@ -271,7 +284,8 @@ def test_two_ray_workers_train_as_one_process_on_both_their_batches(
     assert summary.done == 1
     assert store.exists("runs/two/training/weights.pt")
     alone = make_loop(TrainRequest.model_validate({**asked, "name": "one"}))
-    pack = Pack(cached_pack(TrainRequest.model_validate(asked), alone.trainer.config, store))
+    main, _ = make_packs(data_of(TrainRequest.model_validate(asked), alone.trainer.config))
+    pack = Pack(main)
     alone.trainer.step(Joined(pack).batch(0))
     path = store.local_path("runs/two/training/checkpoint-00000001.pt", tmp_path)
     together = torch.load(path, weights_only=True)["network"]

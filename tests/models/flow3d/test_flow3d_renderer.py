@@ -31,7 +31,7 @@ def save(folder: Path, config: Flow3dConfig) -> dict[str, str]:
 def face(descriptors: np.ndarray) -> Face:
     mesh, landmarks = np.zeros((len(descriptors), 478, 3), np.float32), np.zeros((len(descriptors), 68, 2), np.float32)
     parts = np.split(descriptors, [64, 67, 70], axis=1)
-    return Face(mesh, *parts, landmarks)
+    return Face((64, 64), mesh, np.full((len(descriptors), 80), np.nan, np.float32), *parts, landmarks)
 
 
 def source_and_driving(side: int = 64, lost: int | None = None) -> tuple[Source, Driving]:

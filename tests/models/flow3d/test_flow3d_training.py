@@ -272,6 +272,7 @@ def test_what_a_training_leaves(tmp_path: Path, pack: Pack, vgg_file: Path) -> N
         "best.json",
         "best.pt",
         "checkpoint-00000006.pt",
+        "curves.png",
         "log.jsonl",
         "samples/step-00000003.png",
         "samples/step-00000004.png",
@@ -363,6 +364,7 @@ sys.exit(main(sys.argv[1:]))
 
 def test_a_machine_with_torch_and_numpy_is_enough(tmp_path: Path, vgg_file: Path) -> None:
     write_pack(tmp_path / "pack", jpeg_quality=95)
+    write_pack(tmp_path / "pack" / train_packed.SYNTHETIC, jpeg_quality=95)  # found without being named
     changes = {"phase_1": {"steps": 2}, "phase_2": {"steps": 2}, "validation_pairs": 1, "pairs": 1, "log_every": 1}
     settings = [f"--set=training.{name}={json.dumps(value)}" for name, value in changes.items()]
     command = [sys.executable, "-c", RUN, str(tmp_path / "pack"), "--out", str(tmp_path / "out"), "--preset", "tiny"]
@@ -377,7 +379,7 @@ def test_a_machine_with_torch_and_numpy_is_enough(tmp_path: Path, vgg_file: Path
     assert done.returncode == 0, done.stderr
     assert "step 4 of 4" in done.stderr
     network, _, facts = load_weights(tmp_path / "out/training/weights.pt", CPU)
-    assert facts["steps_done"] == 4
+    assert facts["steps_done"] == 4 and facts["synthetic_share"] == train_packed.SHARE
     assert all(torch.isfinite(value).all() for value in network.state_dict().values())
 
 

@@ -41,6 +41,7 @@ class SyntheticRun:
         rows = [self._clip(clip_id, seed) for seed, clip_id in enumerate(CLIPS)]
         rows.append(_video_row("bad") | {"outcome": "rejected", "reason": "NO_FACE", "detail": f"in {NASTY}"})
         write_shard(self.store, DATASET, rows)
+        self._scoring = Scoring(clip_rows(read_clips(self.store, DATASET)))
         self.pairs = [_pair(protocol, index) for protocol in protocols for index in range(pairs)]
         self._put("pairs", to_table(self.pairs, DATASET))
         self._renders()
@@ -85,11 +86,10 @@ class SyntheticRun:
         """All pairs of a renderer share one artefact. `theirs` refused the first pair and was not given the last."""
         path = self._folder / "frames.mp4"
         write_video(path, _picture(9), Fraction(25), "h264rgb_lossless")
-        scoring = Scoring(clip_rows(read_clips(self.store, DATASET)))
         for renderer in RENDERERS:
             key = digest(renderer)
             self._record("render", key, (), {"frames.mp4": path})
-            fitted = scoring.chain(Rendered(self.pairs[0], renderer, "render", key))[0].keys[0]
+            fitted = self._scoring.chain(Rendered(self.pairs[0], renderer, "render", key))[0].keys[0]
             self._face(fitted, key, lost=range(FRAMES) if renderer == "copy" else ())
             rows = [
                 {"pair_id": pair.pair_id, "renderer": renderer, "stage": "render", "render_key": key, "outcome": "done"}
@@ -109,6 +109,7 @@ class SyntheticRun:
                 scores = pa.Table.from_pylist(_score_rows(renderer, pair), schema=SCORES)
                 totals.update(renderer, PairInfo(pair.protocol, pair.source_clip), scores, conditions)
                 tables.append(pair_scores(renderer, pair.pair_id, scores, conditions))
+                self._score_artefact(Rendered(pair, renderer, "render", digest(renderer)), scores)
                 named = [
                     {"run": RUN, "renderer": renderer, "pair_id": pair.pair_id, **row} for row in scores.to_pylist()
                 ]
@@ -116,6 +117,12 @@ class SyntheticRun:
         self._put("scores", pa.concat_tables(every))
         self._put("pair_scores", pa.concat_tables(tables))
         self._put("aggregates", pa.Table.from_pylist(list(totals.lines()), schema=AGGREGATES))
+
+    def _score_artefact(self, rendered: Rendered, scores: pa.Table) -> None:
+        key = self._scoring.chain(rendered)[-1].keys[0]
+        path = self._folder / "scores.parquet"
+        pq.write_table(scores, path)
+        self._record("score", key, (rendered.key,), {"scores.parquet": path})
 
     def _put(self, name: str, table: pa.Table) -> None:
         sink = pa.BufferOutputStream()
