@@ -186,7 +186,15 @@ def test_pack_writes_all_that_another_machine_needs(store: Store, tmp_path: Path
     summary = train(TrainRequest(store=store.uri, dataset="d", preset="tiny", pack=folder, jpeg_quality=90))
     assert summary.outputs == {"pack": str(folder)}
     left = {path.name for path in folder.iterdir()}
-    assert left == {"pack.json", "frames.bin", "alphas.bin", "offsets.npy", "descriptors.npy", "vgg.npz"}
+    assert left == {
+        "pack.json",
+        "frames.bin",
+        "alphas.bin",
+        "offsets.npy",
+        "descriptors.npy",
+        "landmarks.npy",
+        "vgg.npz",
+    }
 
 
 def test_rendered_people_need_clips_of_the_open_extractor(store: Store, small_vgg: None) -> None:
