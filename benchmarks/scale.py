@@ -3,10 +3,11 @@
     .venv/bin/python benchmarks/scale.py [--clips 10000 100000] [--workers 0 2] [--known 10000 100000 1000000]
 
 `made`: clips through the real runner, records, index and pool with a stage that only writes 256 bytes; then the same
-again, when everything is cached. `known`: a preprocessed dataset of one clip per video of which only the index of
-records is there, as on S3: its plan and its fully cached rerun. Each case is a process of its own, so that memory peaks
-are its own. "last/first" is the CPU time of the last tenth of the clips over that of the first: 1 is flat. Requests
-are those of a remote store; times are those of the local disk. Trust CPU seconds where the machine is busy.
+again, when everything is cached. `found`: finding the videos. `known`: a preprocessed dataset of one clip per video of
+which only the index of records and the digests of the videos are there, as on S3: its plan and its fully cached rerun.
+Each case is a process of its own, so that memory peaks are its own. "last/first" is the CPU time of the last tenth of
+the clips over that of the first: 1 is flat. Requests are those of a remote store; times are those of the local disk.
+Trust CPU seconds where the machine is busy.
 """
 
 import argparse
@@ -24,8 +25,12 @@ from typing import ClassVar
 
 import costless
 
-from reenactory.flows.preprocess import _drive_shard
+from reenactory.flows import plan as plan_flow
+from reenactory.flows import preprocess as preprocess_flow
+from reenactory.flows import workplace
+from reenactory.flows.preprocess import PreprocessRequest
 from reenactory.flows.workplace import Workplace
+from reenactory.infra.digests import KnownDigests
 from reenactory.infra.entries import Entry, Row
 from reenactory.infra.index import FULL_PART, RecordIndex
 from reenactory.infra.index_parts import put_part
@@ -34,11 +39,10 @@ from reenactory.infra.progress import Tally
 from reenactory.infra.ray_pool import RayPool
 from reenactory.infra.records import Record
 from reenactory.infra.shards import make_shards
-from reenactory.infra.sources import Source
+from reenactory.infra.sources import Source, find_videos
 from reenactory.infra.store import Store
 from reenactory.infra.store_local import LocalStore, open_local_store
 from reenactory.tasks.preprocess import Preprocessing, PreprocessParams
-from reenactory.tasks.running.planning import plan_videos
 from reenactory.tasks.stage import Chain, Job
 
 CLIP = {"start_frame": 0, "frame_count": 160, "box_ltrb": [10.0, 10.0, 266.0, 266.0], "face": None} | {
@@ -61,6 +65,10 @@ class FarStore(LocalStore):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root, remote=True)
+
+    def exists(self, path: str) -> bool:
+        """The dataset's own parts are there, as after a first run."""
+        return path.startswith("datasets/") or super().exists(path)
 
     def __getattribute__(self, name: str) -> object:
         if name in ("put", "put_file", "get", "exists", "size", "list", "delete"):
@@ -146,21 +154,23 @@ def known(folder: Path, clips: int) -> dict[str, object]:
 
 
 def rerun(folder: Path, clips: int) -> dict[str, object]:
-    jobs, store = Preprocessing(PreprocessParams()), FarStore(folder)
+    """The flows themselves; only the videos are made up, and finding them is a case of its own."""
+    store = FarStore(folder)
+    for flow in (preprocess_flow, plan_flow):
+        flow.find_videos = lambda inputs: (list(sources(clips)), 0)  # type: ignore[attr-defined]
+    plan_flow.open_store = lambda uri: store  # type: ignore[attr-defined]
+    workplace.open_store = lambda uri, create: store  # type: ignore[attr-defined]
+    request = PreprocessRequest(inputs=[""], store="", dataset="known", workers=0, device="cpu")
     FarStore.requests.clear()
     base = peak_mb()
     started, cpu = time.perf_counter(), time.process_time()
-    plan = plan_videos(jobs, sources(clips), RecordIndex(store), 1)
+    plan = plan_flow.plan(request)
     planned, plan_cpu, plan_mb = time.perf_counter() - started, time.process_time() - cpu, peak_mb()
     assert not sum(plan.to_compute.values()) and sum(plan.cached.values()) == 5 * clips, plan
-    place = Workplace(store, RecordIndex(store), InlinePool(lambda: None), Tally("rerun"))  # type: ignore[arg-type,return-value]
+    del plan
     started, cpu = time.perf_counter(), time.process_time()
-    rows = 0
-    for shard in make_shards(range(clips), lambda _: 160.0):
-        shard_sources = [source(number) for number in shard]
-        place.ledger.add(_drive_shard(place, jobs, shard_sources))
-        rows += sum(len(jobs.rows(one, place.index)) for one in shard_sources)
-    assert rows == clips and not place.ledger.computed
+    summary = preprocess_flow.preprocess(request)
+    assert summary.done == clips and not sum(summary.computed.values()), summary
     return {
         "plan s": round(planned, 1),
         "plan CPU s": round(plan_cpu, 1),
@@ -176,13 +186,17 @@ def rerun(folder: Path, clips: int) -> dict[str, object]:
 def seed(store: Store, jobs: Preprocessing, clips: int) -> None:
     """The index of a dataset, in parts as runs leave them."""
     rows: dict[str, list[Row]] = defaultdict(list)
+    digests = KnownDigests(store)
     for number in range(clips):
-        for entry in entries(jobs, source(number)):
+        one = source(number)
+        digests.add(one.uri, one.stamp, one.sha256)
+        for entry in entries(jobs, one):
             rows[entry.stage].append(entry.row)
         if (number + 1) % FULL_PART == 0 or number + 1 == clips:
             for stage, part in rows.items():
                 put_part(store, stage, part)
             rows.clear()
+    digests.save()
 
 
 def entries(jobs: Preprocessing, one: Source) -> Iterator[Entry]:
@@ -195,6 +209,18 @@ def entries(jobs: Preprocessing, one: Source) -> Iterator[Entry]:
 
 def entry(job: Job) -> Entry:
     return Entry(job.stage, job.keys[0], "done", None, None, 160, 1.0, FACTS[job.stage], {"one.mp4": 160_000})  # type: ignore[arg-type]
+
+
+def found(folder: Path, clips: int) -> dict[str, object]:
+    """Finding videos in folders of 100: names, sizes and times, not a byte of them is read."""
+    for number in range(clips):
+        file = folder / f"id{10000 + number // 100}" / f"{number:011d}.mp4"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    started, cpu = time.perf_counter(), time.process_time()
+    (videos, _), seconds = find_videos([str(folder)]), time.perf_counter() - started
+    assert len(videos) == clips
+    return {"clips": clips, "s": round(seconds, 1), "CPU s": round(time.process_time() - cpu, 1), "MB": peak_mb()}
 
 
 def sources(clips: int) -> Iterator[Source]:
@@ -212,7 +238,7 @@ def peak_mb() -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
-CASES = {"made": made, "requests": requests, "known": known, "rerun": rerun}
+CASES = {"made": made, "requests": requests, "found": found, "known": known, "rerun": rerun}
 
 
 def in_own_process(name: str, *arguments: object) -> None:
@@ -241,6 +267,7 @@ def main() -> None:
             in_own_process("made", clips, workers)
     in_own_process("requests", min(chosen.clips, default=1000))
     for clips in chosen.known:
+        in_own_process("found", clips)
         in_own_process("known", clips)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from reenactory.infra.summary import Summary
+from reenactory.infra.summary import Forecast, Summary
 from reenactory.tasks.outcomes import MEANING, Reason
 
 # Whoever has a part of a published data set is told so once: the rest are twenty thousand rows of the clips table.
@@ -34,7 +34,28 @@ def closing_lines(summary: Summary, places: Mapping[str, str]) -> list[str]:
     lines.append(f"  computed: {computed or 'nothing'}; from cache: {cached or 'nothing'}; {summary.seconds:.1f} s")
     if speeds:
         lines.append(f"  frames per second of one worker: {speeds}")
+    if summary.forecast:
+        lines.append("  " + _forecast_line(summary.forecast, summary.seconds))
     if summary.failed:
         lines.append("  Something failed that running the same command again may mend.")
     lines.append("results: " + "  ".join(f"{name}={place}" for name, place in places.items()))
     return lines
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes or seconds, as a person would say it."""
+    if seconds >= 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
+
+
+def _forecast_line(forecast: Forecast, seconds: float) -> str:
+    """How wrong the plan was."""
+    wrong = seconds / forecast.planned_seconds - 1
+    line = (
+        f"planned: {duration(forecast.planned_seconds)} with {forecast.workers} workers; took {duration(seconds)} "
+        f"({wrong:+.0%}). Work: planned {duration(forecast.planned_worker_seconds)}, done "
+        f"{duration(forecast.worker_seconds)}; workers were busy {forecast.busy_share(seconds):.0%} of the time"
+    )
+    planned, cost = forecast.cost(forecast.planned_seconds), forecast.cost(seconds)
+    return line if planned is None or cost is None else f"{line}; cost: planned {planned:.2f}, in fact {cost:.2f}"

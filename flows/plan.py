@@ -2,9 +2,10 @@
 
 from rich.table import Table
 
+from reenactory.flows.closing import duration
 from reenactory.flows.preprocess import PreprocessRequest, preprocessing
 from reenactory.infra.index import RecordIndex, rebuild_index
-from reenactory.infra.settings import default_workers
+from reenactory.infra.settings import Settings, default_workers
 from reenactory.infra.sources import find_videos, with_digests
 from reenactory.infra.store import open_store
 from reenactory.tasks.running.planning import STAGES, Plan, plan_videos
@@ -30,10 +31,11 @@ def render_plan(made: Plan) -> Table:
         table.add_row(
             stage, str(made.cached[stage]), str(made.to_compute[stage]), str(made.frames[stage]), speed, origin
         )
-    duration = f"{made.hours:.1f} h" if made.hours >= 1 else f"{made.hours * 60:.0f} min"
+    price = Settings().price_per_hour
+    cost = "" if price is None else f", cost {price * made.compute_seconds / 3600:.2f}"
     empty = f"{made.empty} will be rejected, for they are empty (EMPTY_FILE). " if made.empty else ""
     table.caption = (
-        f"{made.videos} videos, {made.workers} workers: about {duration}. {empty}"
+        f"{made.videos} videos, {made.workers} workers: about {duration(made.hours * 3600)}{cost}. {empty}"
         "Frames of videos that were never opened are estimated from file sizes."
     )
     return table

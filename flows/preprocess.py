@@ -1,6 +1,6 @@
 """Raw videos in, a dataset out: clips, mattes, coefficients, and a reason for every video that gave none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field, model_validator
@@ -8,19 +8,20 @@ from pydantic import Field, model_validator
 from reenactory.flows.again import announce
 from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
 from reenactory.infra.entries import Entry
+from reenactory.infra.glance import Glance
+from reenactory.infra.index import RecordIndex
 from reenactory.infra.metadata import read_metadata
 from reenactory.infra.outcome_log import OutcomeLog
-from reenactory.infra.shards import make_shards
 from reenactory.infra.sources import Source, find_videos, with_digests
 from reenactory.infra.split_list import read_split_list
 from reenactory.infra.summary import Summary
 from reenactory.infra.utterances import Utterances
 from reenactory.tasks import face3d
 from reenactory.tasks.dataset import gone_note, keep_only, write_shard
-from reenactory.tasks.preprocess import MetadataRows, Preprocessing, PreprocessParams, estimated_frames
+from reenactory.tasks.preprocess import MetadataRows, Preprocessing, PreprocessParams
 from reenactory.tasks.presets import Preset, merged
 from reenactory.tasks.running.drive import Ledger
-from reenactory.tasks.running.planning import plan_videos
+from reenactory.tasks.running.planning import Plan, plan_shard, shards_of
 from reenactory.tasks.stage import Chain
 
 WEIGHTS = ("yunet", "rvm_mobilenetv3")  # and what the extractor needs
@@ -70,18 +71,22 @@ def preprocess(request: PreprocessRequest, map_shards: ShardMap[Source] = in_ord
             place.tally.outcomes["files that are not video, passed over"] = skipped
         sources = list(with_digests(place.store, sources))
         announce(place.store, f"preprocess-{request.dataset}", "preprocess", "preprocess", request)
-        place.tally.estimate = plan_videos(jobs, sources, place.index, 1).compute_seconds
         parts: list[str] = []
         log = OutcomeLog(place.store, f"preprocess-{request.dataset}", "preprocess")
 
-        def work(shard: Sequence[Source]) -> Ledger:
-            ledger = _drive_shard(place, jobs, shard)
-            made = [row for source in shard for row in jobs.rows(source, place.index)]
+        def write_rows(shard: Sequence[Source], index: RecordIndex | Glance) -> None:
+            made = [row for source in shard for row in jobs.rows(source, index)]
             parts.extend(write_shard(place.store, request.dataset, made))
             log.add({**row, "item": row["clip_id"]} for row in made)
+
+        def work(shard: Sequence[Source]) -> Ledger:
+            ledger = _drive_shard(place, jobs, shard)
+            write_rows(shard, place.index)
             return ledger
 
-        for ledger in map_shards(work, make_shards(sources, estimated_frames), place.tally):
+        planned, unfinished = _finish_what_is_cached(place, jobs, sources, write_rows)
+        place.tally.estimate = planned.compute_seconds
+        for ledger in map_shards(work, unfinished, place.tally):
             place.ledger.add(ledger)
         missing = jobs.missing(sources)
         parts.extend(write_shard(place.store, request.dataset, missing))
@@ -89,7 +94,30 @@ def preprocess(request: PreprocessRequest, map_shards: ShardMap[Source] = in_ord
         if gone := keep_only(place.store, request.dataset, parts):
             place.notes.append(gone_note(request.dataset, gone))
         outputs = {name: f"{place.store.uri}/datasets/{request.dataset}/{name}" for name in ("clips", "face3d")}
-        return place.summary(log, len(sources), outputs)
+        return place.summary(log, len(sources), outputs, planned_worker_seconds=planned.compute_seconds)
+
+
+def _finish_what_is_cached(
+    place: Workplace,
+    jobs: Preprocessing,
+    sources: Sequence[Source],
+    write_rows: Callable[[Sequence[Source], Glance], None],
+) -> tuple[Plan, list[Sequence[Source]]]:
+    """The plan, and the shards that need work. Of the others the rows are written at once, while their records are at
+    hand: without workers and without a Prefect task each, a million cached videos are done in minutes."""
+    planned, unfinished = Plan(0, place.workers), list[Sequence[Source]]()
+    for shard in shards_of(sources):
+        glance = Glance(place.index)
+        counts = plan_shard(jobs, shard, glance, place.workers)
+        planned.add(counts)
+        if counts.unfinished:
+            unfinished.append(shard)
+        else:
+            place.ledger.cached += counts.cached
+            place.tally.outcomes["videos with nothing left to do"] += len(shard)
+            write_rows(shard, glance)
+    planned.take_rates(place.index)
+    return planned, unfinished
 
 
 def preprocessing(request: PreprocessRequest) -> Preprocessing:
@@ -110,8 +138,6 @@ def _metadata(given: str | None) -> Mapping[str, MetadataRows] | None:
 
 
 def _drive_shard(place: Workplace, jobs: Preprocessing, shard: Sequence[Source]) -> Ledger:
-    # By key: files with the same bytes and the same rows are worked on once.
-    chains = {jobs.video_chain(source)[-1].keys: source for source in shard if jobs.wants(source)}
     owner: dict[str, Source] = {}
 
     def follow(chain: Chain, entries: dict[str, Entry]) -> list[Chain]:
@@ -120,6 +146,7 @@ def _drive_shard(place: Workplace, jobs: Preprocessing, shard: Sequence[Source])
         owner.update({following[0].keys[0]: source for following in more})
         return more
 
-    first = [jobs.video_chain(source) for source in chains.values()]
-    owner.update({chain[0].keys[0]: source for chain, source in zip(first, chains.values(), strict=True)})
+    sources = jobs.distinct(shard)
+    first = [jobs.video_chain(source) for source in sources]
+    owner.update({chain[0].keys[0]: source for chain, source in zip(first, sources, strict=True)})
     return place.drive(first, follow, (*WEIGHTS, *face3d.weights(jobs.params.face3d)))

@@ -20,13 +20,14 @@ from reenactory.infra.ray_pool import RayPool
 from reenactory.infra.records import Record, library_versions
 from reenactory.infra.settings import Settings, default_workers
 from reenactory.infra.store import Store, open_store
-from reenactory.infra.summary import PairList, Summary, rates, write_summary
+from reenactory.infra.summary import Forecast, PairList, Summary, rates, write_summary
 from reenactory.tasks.outcomes import Reason
 from reenactory.tasks.running.drive import Drive, FollowUp, Ledger
 from reenactory.tasks.running.runner import StageWorker
 from reenactory.tasks.stage import Chain, Runtime
 
 NAME = r"^\w[\w.-]{0,99}$"  # of a dataset or run: a folder of the store, so neither hidden nor `..` nor too long
+LEAST_PLAN_S = 1.0  # a plan of less is not compared with what came of it: starting takes longer
 MOST_FAILURES = 20  # that a summary names: a store that is away fails every item for one reason
 
 Item = TypeVar("Item")
@@ -59,6 +60,7 @@ class Workplace:
     index: RecordIndex
     pool: Pool[Chain, list[Record]]
     tally: Tally
+    workers: int = 1
     ledger: Ledger = field(default_factory=Ledger)
     notes: list[str] = field(default_factory=list)  # for the summary
     started: float = field(default_factory=time.monotonic)
@@ -75,11 +77,25 @@ class Workplace:
         self.index.flush(at_least=FULL_PART)
         return ledger
 
-    def summary(self, log: OutcomeLog, items: int, outputs: dict[str, str], pairs: PairList | None = None) -> Summary:
+    def summary(
+        self,
+        log: OutcomeLog,
+        items: int,
+        outputs: dict[str, str],
+        pairs: PairList | None = None,
+        planned_worker_seconds: float = 0.0,
+    ) -> Summary:
         """Close the run's books: outcomes and summary are written; the summary is returned."""
         self.index.flush()
         log.close()
         ledger = self.ledger
+        forecast = Forecast(
+            workers=self.workers,
+            planned_seconds=round(planned_worker_seconds / self.workers, 2),
+            planned_worker_seconds=round(planned_worker_seconds, 2),
+            worker_seconds=round(sum(ledger.seconds.values()), 2),
+            price_per_hour=Settings().price_per_hour,
+        )
         summary = Summary(
             run=log.run,
             flow=log.flow,
@@ -98,6 +114,7 @@ class Workplace:
             versions=library_versions(),
             pairs=pairs,
             notes=self.notes,
+            forecast=forecast if forecast.planned_seconds >= LEAST_PLAN_S else None,
         )
         write_summary(self.store, summary)
         return summary
@@ -116,12 +133,13 @@ def workplace(where: Where, title: str, alone_on: str, new_store: bool = False) 
     store = open_store(where.store, create=new_store)
     device = resolve_device(where.device)
     workers = default_workers(device) if where.workers is None else where.workers
-    factory = partial(StageWorker, where.store, Runtime(device, Settings().threads))
+    # By its whole address: a worker may stand in another folder, where a relative path means another place.
+    factory = partial(StageWorker, store.uri, Runtime(device, Settings().threads))
     pool: Pool[Chain, list[Record]]
     pool = RayPool(factory, workers, use_gpu=device == "cuda") if workers else InlinePool(factory)
     try:
         with held(store, alone_on, partial(_say_waiting, title)), shown(Tally(title)) as tally:
-            yield Workplace(store, RecordIndex(store, where.retry), pool, tally)
+            yield Workplace(store, RecordIndex(store, where.retry), pool, tally, max(1, workers))
     finally:
         pool.close()
 

@@ -1,6 +1,7 @@
 """The errors that mean wrong use, not a bug: they end in one line that says what to do, and exit code 2."""
 
 from reenactory.infra.metadata import UnusableMetadataError
+from reenactory.infra.ray_session import NoClusterError
 from reenactory.infra.sources import UnusableInputError
 from reenactory.infra.store import StoreUnusable
 from reenactory.models.flow3d.config import OtherTrainingError
@@ -12,6 +13,7 @@ WRONG_USE: tuple[type[Exception], ...] = (
     UnusableInputError,
     UnusableMetadataError,
     StoreUnusable,
+    NoClusterError,
     WeightError,
     OtherTrainingError,
     NoSuchDatasetError,

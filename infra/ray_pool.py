@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, cast
@@ -23,13 +23,14 @@ class _Call(Generic[Request, Reply]):
     request: Request
     future: "Future[Reply]" = field(default_factory=Future)
     alone: bool = False
-    crashes_alone: int = 0
+    died_alone_on: list[str] = field(default_factory=list)  # the node, for each death with nothing else to blame
 
 
 @dataclass(eq=False)
 class _Actor(Generic[Request, Reply]):
     handle: Any  # ActorHandle; Ray types its remote methods as never returning
-    starting: "ObjectRef[object] | None"  # answered once its process is up: where there is no room for it, never
+    starting: "ObjectRef[str] | None"  # answered once its process is up: where there is no room for it, never
+    node: str = ""  # where it runs, once it is up
     running: "dict[ObjectRef[object], _Call[Request, Reply]]" = field(default_factory=dict)
 
     def has_room(self, call: _Call[Request, Reply]) -> bool:
@@ -112,7 +113,7 @@ class RayPool(Generic[Request, Reply]):
         from ray.exceptions import RayActorError
 
         try:
-            ray.get(cast("ObjectRef[object]", actor.starting))
+            actor.node = ray.get(cast("ObjectRef[str]", actor.starting))
         except RayActorError:
             self._failed_starts += 1
             if self._failed_starts >= FAILED_STARTS:
@@ -161,11 +162,12 @@ class RayPool(Generic[Request, Reply]):
         actors[actors.index(dead)] = self._new_actor()
         was_alone = len(dead.running) == 1
         for call in dead.running.values():
-            call.crashes_alone += was_alone
+            call.died_alone_on += [dead.node] * was_alone
             call.alone = True
-            if call.crashes_alone >= CRASHES_ALONE:
+            crashes = _on_living_nodes(call.died_alone_on)
+            if crashes >= CRASHES_ALONE:
                 reason = str(error).strip().splitlines()[0]
-                call.future.set_exception(WorkerCrashError(f"{call.crashes_alone} workers died on it alone: {reason}"))
+                call.future.set_exception(WorkerCrashError(f"{crashes} workers died on it alone: {reason}"))
             else:
                 with self._wake:
                     self._waiting.appendleft(call)
@@ -194,6 +196,18 @@ class RayPool(Generic[Request, Reply]):
             call.future.set_exception(error)
 
 
+def _on_living_nodes(deaths: Sequence[str]) -> int:
+    """How many of these deaths were not that of the whole machine, which is no item's fault.
+
+    Ray takes some seconds to notice that a node is gone: the last death may be counted wrongly, those before it not.
+    """
+    import ray
+
+    nodes = cast("Callable[[], list[dict[str, object]]]", ray.nodes)()
+    living = {node["NodeID"] for node in nodes if node["Alive"]}
+    return sum(node in living for node in deaths)
+
+
 class _ActorShell:
     """The actor class: a plain worker made inside the actor's process.
 
@@ -206,8 +220,11 @@ class _ActorShell:
         self._worker: Worker[object, object] | None = None
         self._lock = threading.Lock()
 
-    def started(self) -> None:
-        """Answers as soon as the process is up."""
+    def started(self) -> str:
+        """Answers as soon as the process is up: the node that it is on."""
+        import ray
+
+        return ray.get_runtime_context().get_node_id()
 
     def process(self, request: object) -> object:
         with self._lock:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,14 +10,21 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from reenactory.infra.settings import Settings
+from reenactory.infra.shipped_code import shipped_code
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
+
+KNOCK_S = 10.0  # for a cluster's head to take a connection
 
 # Linux kills Ray's servers when the *thread* that started them ends (they ask for it, so that none outlives a killed
 # run). A pool's own thread ends with the pool; this one stays as long as the process.
 _owner = ThreadPoolExecutor(1, thread_name_prefix="ray-owner")
 _keepers: list[object] = []
+
+
+class NoClusterError(ConnectionError):
+    """The cluster that the settings name cannot be joined; the message is one line."""
 
 
 def start_ray(workers: int, use_gpu: bool) -> bool:
@@ -31,12 +39,12 @@ def _start(workers: int, use_gpu: bool) -> bool:
         return False
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Ray makes its workers nice (15): on a machine that others use too, they would get the crumbs of their own run.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     quiet = logging.ERROR
     address = Settings().ray_address
     if address:
-        # Only our own settings travel: credentials are the nodes' business, and Ray shows these in its dashboard.
-        passed_on = {name: value for name, value in os.environ.items() if name.startswith("REENACTORY_")}
-        ray.init(address=address, runtime_env={"env_vars": passed_on}, logging_level=quiet, log_to_driver=False)
+        _join(address, quiet)
         return False
     # More workers than cores are the user's choice: without the larger count Ray would wait for ever for cores.
     cpus = max(workers, len(os.sched_getaffinity(0)))
@@ -54,6 +62,30 @@ def _start(workers: int, use_gpu: bool) -> bool:
         ray.shutdown()
         raise RuntimeError(f"a worker reserves {share:g} GPU, but Ray sees {gpus:g} here; give --device cpu")
     return True
+
+
+def _join(address: str, logging_level: int) -> None:
+    import ray
+
+    # Only our own settings travel: credentials are the nodes' business, and Ray shows these in its dashboard.
+    passed_on = {name: value for name, value in os.environ.items() if name.startswith("REENACTORY_")}
+    with shipped_code() as folder:  # sent while Ray begins
+        brought: dict[str, object] = {"env_vars": passed_on, "working_dir": str(folder)}
+        try:
+            _knock(address)
+            ray.init(address=address, runtime_env=brought, logging_level=logging_level, log_to_driver=False)
+        except (OSError, ValueError) as error:
+            raise NoClusterError(
+                f"no Ray cluster answers at {address!r} ({str(error).splitlines()[0]}); start one with "
+                "`ray start --head`, or leave --ray-address and REENACTORY_RAY_ADDRESS out to have one for this run"
+            ) from None
+
+
+def _knock(address: str) -> None:
+    """OSError where nobody listens: Ray itself tries for minutes before it says so."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), KNOCK_S).close()
 
 
 def stop_ray(handles: "list[ActorHandle[Any]]", started_here: bool) -> None:

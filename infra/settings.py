@@ -42,6 +42,10 @@ class Settings(BaseSettings):
         description="How often a request to S3 is sent before the store counts as away (back-off doubles).",
     )
 
+    price_per_hour: float | None = Field(
+        default=None, ge=0, description="What one worker costs per hour: `plan` and the last lines then say the cost."
+    )
+
     @property
     def cache_folder(self) -> Path:
         return self.cache.expanduser()

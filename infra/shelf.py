@@ -33,6 +33,7 @@ on conflict do update set state = {State.DISPUTED.value} where state = {State.TO
      excluded.sizes)
 """
 BELIEVED = f"state <> {State.DISPUTED.value}"
+FIND = f"select {COLUMNS}, state from entries where stage = ? and key = ? and {BELIEVED}"
 
 
 class Shelf:
@@ -58,8 +59,7 @@ class Shelf:
 
     def find(self, stage: str, key: str) -> tuple[Entry, bool] | None:
         """The entry and whether this run made it; None where there is none that can be believed."""
-        asked = f"select {COLUMNS}, state from entries where stage = ? and key = ? and {BELIEVED}"
-        found = self._table.execute(asked, (stage, key)).fetchone()
+        found = self._table.execute(FIND, (stage, key)).fetchone()
         return None if found is None else (Entry.of_row(stage, found[:8]), found[8] == State.MADE)
 
     def all(self, stage: str) -> Iterator[Entry]:

@@ -1,11 +1,13 @@
 """One interface over a local folder and an S3 bucket: named objects that appear whole or not at all."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
 TEMP_PREFIX = ".tmp-"  # names of files under construction; never listed, never a valid object name
+PLAIN_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")  # no part begins with a dot
 MAX_PATH_CHARS = 512  # S3 allows 1024 bytes for prefix and path together
 
 
@@ -104,6 +106,8 @@ class Store(Protocol):
 
 def checked_path(path: str) -> str:
     """`path` itself when it is a relative POSIX path that both kinds of store can hold; else ValueError."""
+    if len(path) <= MAX_PATH_CHARS and PLAIN_PATH.fullmatch(path):
+        return path  # nearly all of them, in a tenth of the time
     components = path.split("/")
     faults = {
         "is empty": not path,

@@ -19,6 +19,25 @@ class PairList(BaseModel):
     clips_sha256: str  # of the keys of the clips that they name
 
 
+class Forecast(BaseModel):
+    """What was planned before a run, beside what came of it."""
+
+    model_config = ConfigDict(extra="forbid")
+    workers: int
+    planned_seconds: float  # by the clock, with every worker busy all the time
+    planned_worker_seconds: float  # at the rates that were measured in this store until then
+    worker_seconds: float  # that the stages took
+    price_per_hour: float | None = None  # of a worker: REENACTORY_PRICE_PER_HOUR
+
+    def busy_share(self, seconds: float) -> float:
+        """Of the time that the workers were there, the share in which a stage worked: 1 is all of it."""
+        return self.worker_seconds / (self.workers * seconds) if seconds > 0 else 0.0
+
+    def cost(self, seconds: float) -> float | None:
+        """What all workers cost for so long."""
+        return None if self.price_per_hour is None else self.price_per_hour * self.workers * seconds / 3600
+
+
 class Summary(BaseModel):
     """Counts of one run. On a second run of the same work every `computed` is 0."""
 
@@ -40,6 +59,7 @@ class Summary(BaseModel):
     versions: dict[str, str]
     pairs: PairList | None = None  # where the flow has one
     notes: list[str] = []  # what a person should know besides
+    forecast: Forecast | None = None  # where the flow planned any work
 
     @property
     def exit_code(self) -> int:

@@ -1,5 +1,6 @@
 """Where weights and demo clips come from: the public door to the catalogue, the cache and the user's own files."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Literal
 
 from reenactory.models.catalogue import CatalogueEntry, PackageSource, UrlSource, catalogue
 from reenactory.models.weight_files import (
+    OVERRIDES_VARIABLE,
     FetchProgress,
     FetchResult,
     WeightCorrupt,
@@ -35,6 +37,7 @@ __all__ = [
     "fetch",
     "fetchable",
     "locate",
+    "overridden",
     "overrides_text",
     "require",
     "sha256_of",
@@ -112,6 +115,11 @@ def sha256_of(name: str) -> str:
 def trained_on(name: str) -> tuple[str, ...]:
     """Whose coefficients the catalogue's weights were trained on; () of the user's own file, which says it itself."""
     return () if _given(name) is not None else _entry(name).extractors
+
+
+def overridden() -> bool:
+    """Whether the user names files of their own. They may change at any time; what is pinned does not."""
+    return bool(os.environ.get(OVERRIDES_VARIABLE))
 
 
 def fetchable() -> list[str]:

@@ -9,7 +9,8 @@ from reenactory.models.weights import sha256_of
 from reenactory.tasks.errors import WrongUseError
 
 ExtractorName = Literal["mediapipe", "deep3d", "open"]
-DEFAULT: ExtractorName = "mediapipe"
+DEFAULT: ExtractorName = "open"
+UNNAMED: ExtractorName = "mediapipe"  # what rows of versions that named none were made by
 LANDMARKER = "face_landmarker"
 _SMOOTHED = "smooth"
 
@@ -40,13 +41,13 @@ def extractor_id(name: ExtractorName, smoothing: float = 0.0) -> str:
 
 
 def extractor_named(identifier: object) -> ExtractorName:
-    """The extractor behind an id of the tables; the default for rows that name none (of older versions).
+    """The extractor behind an id of the tables.
 
     Raises:
         WrongUseError: no extractor of this version has that name.
     """
     if identifier is None:
-        return DEFAULT
+        return UNNAMED
     given = str(identifier).split("+")[0]
     for name in get_args(ExtractorName):
         if extractor_class(name).name == given:

@@ -11,11 +11,12 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 from pydantic import JsonValue
 
+from reenactory.infra.digests import DIGEST_TABLE
 from reenactory.infra.index_parts import rewrite
 from reenactory.infra.keys import digest
 from reenactory.infra.lineage import Lineage
 from reenactory.infra.records import RECORD_NAME
-from reenactory.infra.sources import DIGEST_TABLE, identity_of
+from reenactory.infra.sources import identity_of
 from reenactory.infra.store import Store
 from reenactory.infra.tables import get_table, put_table, table_bytes
 from reenactory.infra.upkeep import ARTEFACTS

@@ -8,6 +8,7 @@ from typing import cast
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from reenactory.infra.entries import Entry
+from reenactory.infra.glance import Glance
 from reenactory.infra.index import RecordIndex
 from reenactory.infra.keys import canonical_json, digest
 from reenactory.infra.sources import Source
@@ -58,6 +59,11 @@ class Preprocessing:
     def wants(self, source: Source) -> bool:
         """Whether there is anything to do for a video: metadata, where given, decides."""
         return self.metadata is None or source.video_id in self.metadata
+
+    def distinct(self, sources: Iterable[Source]) -> list[Source]:
+        """Those to work on: files with the same bytes and the same rows once."""
+        wanted = {self.video_chain(source)[-1].keys: source for source in sources if self.wants(source)}
+        return list(wanted.values())
 
     def video_chain(self, source: Source) -> Chain:
         """detect, then track. Asked for several times per video, and its keys are dear."""
@@ -140,14 +146,14 @@ class Preprocessing:
                     clip = chain[0].per_key[index]
                     yield self.clip_chain(source, entries[key], clip, f"{source.video_id}[{index}]")
 
-    def rows(self, source: Source, index: RecordIndex) -> list[dict[str, object]]:
+    def rows(self, source: Source, index: RecordIndex | Glance) -> list[dict[str, object]]:
         """Rows of the clips table for one video, from records alone: a row per clip, or one for a rejected video.
 
         A video whose work failed (not its data) has no row: the next run tries it again.
         """
         return self._with_split(self._rows(source, index))
 
-    def _rows(self, source: Source, index: RecordIndex) -> list[dict[str, object]]:
+    def _rows(self, source: Source, index: RecordIndex | Glance) -> list[dict[str, object]]:
         if not self.wants(source):
             return [unknown_row(_video_columns(source))]
         finding, tracking = self.video_chain(source)
@@ -184,7 +190,12 @@ class Preprocessing:
         return "test" if person in self.test_persons else "train"
 
     def _clip_row(
-        self, source: Source, found: Entry, clip: dict[str, JsonValue], cropped: Entry | None, index: RecordIndex
+        self,
+        source: Source,
+        found: Entry,
+        clip: dict[str, JsonValue],
+        cropped: Entry | None,
+        index: RecordIndex | Glance,
     ) -> dict[str, object] | None:
         if cropped is None:
             return None

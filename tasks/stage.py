@@ -14,11 +14,14 @@ from typing import NamedTuple, Protocol, cast
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from reenactory.infra.keys import stage_key
-from reenactory.models.weights import sha256_of
+from reenactory.infra.keys import Recipe
+from reenactory.models.weights import overridden, sha256_of
 from reenactory.tasks.outcomes import Outcome
 
 STAGES = ("detect", "track", "crop", "matte", "face3d", "features", "render", "publish", "adopt", "score", "pool")
+
+
+MOST_RECIPES = 64  # a run has ten; a worker, to whom parameters come with every job, begins anew now and then
 
 
 class StageParams(BaseModel):
@@ -89,6 +92,10 @@ class SourceRef:
 Ref = ArtefactRef | ArtefactsRef | SourceRef
 
 
+# By stage and id of the parameters. These are kept in it too, so that no other object gets their id meanwhile.
+_recipes: dict[tuple[str, int], tuple[tuple[StageParams, int, object], Recipe]] = {}
+
+
 @dataclass(frozen=True)
 class Job:
     """One call of a stage: its parameters, its inputs, and the key of each artefact it will make (usually one)."""
@@ -102,15 +109,18 @@ class Job:
     fields: Mapping[str, object] = field(default_factory=dict)
     per_key: tuple[dict[str, JsonValue], ...] = ()  # only where one call makes several artefacts: what differs
 
-    @cached_property
+    @property
     def weights(self) -> dict[str, str]:
-        return {name: sha256_of(name) for name in get_stage(self.stage).weights(self.params)}
+        return self._recipe.weights
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
-        stage = get_stage(self.stage)
-        dumped, weights = self.params.model_dump(mode="json"), self.weights
-        return tuple(stage_key(self.stage, stage.VERSION, dumped, up, weights) for up in self.upstream)
+        recipe = self._recipe
+        return tuple(recipe.key(upstream) for upstream in self.upstream)
+
+    @cached_property
+    def _recipe(self) -> Recipe:  # travels with the job: its record names the weights that its keys were made of
+        return _recipe(get_stage(self.stage), self.stage, self.params)
 
     def only(self, wanted: Callable[[str], bool]) -> "Job":
         """The same job for those of its keys that are wanted (what is cached need not be made again)."""
@@ -125,6 +135,24 @@ class Job:
             self.fields,
             tuple(self.per_key[index] for index in chosen) if self.per_key else (),
         )
+
+
+def _recipe(stage: Stage, name: str, params: StageParams) -> Recipe:
+    """The recipe of a stage with these parameters, made once for each parameters object.
+
+    By identity and not by value: 0.0 and -0.0 are equal, but are spelled differently.
+    """
+    slot, made_of = (name, id(params)), (params, stage.VERSION, stage.weights)
+    known = _recipes.get(slot)
+    if known is not None and known[0] == made_of and not overridden():
+        return known[1]
+    weights = {weight: sha256_of(weight) for weight in stage.weights(params)}
+    recipe = Recipe(name, stage.VERSION, params.model_dump(mode="json"), weights)
+    if not overridden():  # the user's own files may change while this process lives
+        if len(_recipes) >= MOST_RECIPES:
+            _recipes.clear()
+        _recipes[slot] = made_of, recipe
+    return recipe
 
 
 Chain = tuple[Job, ...]  # jobs on one item, in order; a rejection ends it

@@ -12,6 +12,7 @@ from reenactory.flows.cli.options import (
     MetadataOption,
     PrefectOption,
     PresetOption,
+    RayAddressOption,
     RetryOption,
     SetOption,
     SplitListOption,
@@ -19,7 +20,7 @@ from reenactory.flows.cli.options import (
     WeightsOption,
     WorkersOption,
 )
-from reenactory.flows.cli.shell import console, run_flow, say, use_weights
+from reenactory.flows.cli.shell import console, run_flow, say, use_cluster, use_weights
 
 app = typer.Typer()
 
@@ -32,6 +33,7 @@ def preprocess(
     metadata: MetadataOption = None,
     split_list: SplitListOption = None,
     workers: WorkersOption = None,
+    ray_address: RayAddressOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
     preset: PresetOption = "fomm",
@@ -45,6 +47,7 @@ def preprocess(
     from reenactory.flows.preprocess import PreprocessRequest, preprocess
 
     use_weights(weights)
+    use_cluster(ray_address)
     request = PreprocessRequest.model_validate(
         {
             "inputs": inputs,

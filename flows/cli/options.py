@@ -10,6 +10,13 @@ RunOption = Annotated[str, typer.Option(help="Name of the run in the store.")]
 WorkersOption = Annotated[
     int | None, typer.Option(min=0, help="Ray workers; 0 = in this process. Default: one per core.")
 ]
+RayAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        help="A running Ray cluster, 'auto' or host:port; give --workers too. "
+        "Default: REENACTORY_RAY_ADDRESS, else a Ray of this run's own."
+    ),
+]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 RetryOption = Annotated[list[str] | None, typer.Option(help="Try items rejected for this reason again (repeatable).")]
 SetOption = Annotated[

@@ -8,6 +8,7 @@ import typer
 from reenactory.flows.cli.options import (
     DeviceOption,
     PrefectOption,
+    RayAddressOption,
     RetryOption,
     RunOption,
     SetOption,
@@ -15,7 +16,7 @@ from reenactory.flows.cli.options import (
     WeightsOption,
     WorkersOption,
 )
-from reenactory.flows.cli.shell import console, run_flow, use_weights
+from reenactory.flows.cli.shell import console, run_flow, use_cluster, use_weights
 
 app = typer.Typer()
 
@@ -36,6 +37,7 @@ def render(
         bool, typer.Option("--require-consent", help="Refuse to start without --consent.")
     ] = False,
     workers: WorkersOption = None,
+    ray_address: RayAddressOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
     weights: WeightsOption = None,
@@ -45,6 +47,7 @@ def render(
     from reenactory.flows.render import RenderRequest, render
 
     use_weights(weights)
+    use_cluster(ray_address)
     request = RenderRequest.model_validate(
         {
             "pairs": str(pairs),
@@ -92,6 +95,7 @@ def evaluate(
         ),
     ] = "driven",
     workers: WorkersOption = None,
+    ray_address: RayAddressOption = None,
     device: DeviceOption = "auto",
     retry: RetryOption = None,
     knobs: SetOption = None,
@@ -104,6 +108,7 @@ def evaluate(
     from reenactory.flows.score_table import render_scores
 
     use_weights(weights)
+    use_cluster(ray_address)
     request = EvaluateRequest.model_validate(
         {
             "store": store,

@@ -30,6 +30,12 @@ def use_weights(given: list[str] | None) -> None:
         os.environ["REENACTORY_WEIGHTS"] = overrides_text({name: Path(path) for name, path in named.items()})
 
 
+def use_cluster(ray_address: str | None) -> None:
+    """Put --ray-address where whoever starts Ray looks."""
+    if ray_address:
+        os.environ["REENACTORY_RAY_ADDRESS"] = ray_address
+
+
 def run_flow(
     function: Callable[[Request], "Summary"],
     request: Request,

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from reenactory.flows.cli.options import DeviceOption, PrefectOption, StoreOption, WeightsOption
-from reenactory.flows.cli.shell import console, finish, run_flow, use_weights
+from reenactory.flows.cli.options import DeviceOption, PrefectOption, RayAddressOption, StoreOption, WeightsOption
+from reenactory.flows.cli.shell import console, finish, run_flow, use_cluster, use_weights
 
 app = typer.Typer()
 
@@ -26,6 +26,7 @@ def train(
     held_out: Annotated[list[str] | None, typer.Option(help="An identity to validate on (repeatable).")] = None,
     device: DeviceOption = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Ray Train workers; 0 = in this process.")] = 0,
+    ray_address: RayAddressOption = None,
     synthetic: Annotated[
         int | None, typer.Option(min=0, help="Render so many people as further training data; 0 = none.")
     ] = None,
@@ -45,6 +46,7 @@ def train(
     from reenactory.flows.train_request import TrainRequest
 
     use_weights(weights)
+    use_cluster(ray_address)
     request = TrainRequest.model_validate(
         {
             "method": method,

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from reenactory.models.face_model.camera import Camera, project, rotation_from_angles
 from reenactory.models.face_model.conventions import CAMERA_DISTANCE, FOCAL
-from reenactory.models.face_model.model import FaceModel, vertex_normals
+from reenactory.models.face_model.model import FaceModel
+from reenactory.models.face_model.normals import VertexNormals
 from reenactory.models.face_model.shading import harmonics, light_of
 from reenactory.models.rasterizer.fragments import interpolate
 from reenactory.models.rasterizer.rasterize import rasterize
@@ -91,8 +92,9 @@ class Studio:
         ratio = scene.points.new_tensor([side_px / PICTURE_PX, side_px / PICTURE_PX, 1.0])
         uvz = project(_with_depth(scene.points), scene.camera) * ratio
         triangles = self._bust.triangles[~person.hidden]
+        normals = VertexNormals.of(triangles, uvz.shape[1])
         drawn = [
-            _draw(uvz[batch], scene.points[batch], triangles, person, light, backdrop)
+            _draw(uvz[batch], scene.points[batch], normals, person, light, backdrop)
             for batch in (slice(first, first + _BATCH) for first in range(0, frames, _BATCH))
         ]
         return SyntheticClip(
@@ -142,12 +144,13 @@ def _with_depth(points: Tensor) -> Tensor:
 
 
 def _draw(
-    uvz: Tensor, points: Tensor, triangles: Tensor, person: Person, light: Light, backdrop: Tensor
+    uvz: Tensor, points: Tensor, normals: VertexNormals, person: Person, light: Light, backdrop: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Pictures (B, 3, S, S) in [0, 1] and the person's share (B, S, S) of each pixel."""
     finer = uvz * uvz.new_tensor([_FINER, _FINER, 1.0])
-    fragments = rasterize(finer, triangles, (len(backdrop), len(backdrop)))
-    image = interpolate(fragments, triangles, _colours(points, triangles, person, light))  # (B, 2S, 2S, 7)
+    fragments = rasterize(finer, normals.triangles, (len(backdrop), len(backdrop)))
+    colours = _colours(normals(points), person, light)
+    image = interpolate(fragments, normals.triangles, colours)  # (B, 2S, 2S, 7)
     bare, dressed, covered = image[..., :3], image[..., 3:6], image[..., 6:]
     inside = fragments.triangle >= 0
     whole = torch.where(inside[..., None], torch.where(covered > 0, dressed, bare).clamp(0, 1), backdrop)
@@ -155,16 +158,15 @@ def _draw(
     return picture, F.avg_pool2d(inside.float(), _FINER)
 
 
-def _colours(points: Tensor, triangles: Tensor, person: Person, light: Light) -> Tensor:
+def _colours(normals: Tensor, person: Person, light: Light) -> Tensor:
     """(B, N, 7): skin and hair, clothes, and how far they cover.
 
     Spherical harmonics (methods B.5), and a highlight of the brightest lamp, which they cannot have.
     """
-    normals = vertex_normals(points, triangles)
     lit = (harmonics(normals) @ light_of(light.gamma).T).clamp(min=0.03)
     halfway = F.normalize(light.key + light.key.new_tensor([0.0, 0.0, 1.0]), dim=0)
     highlight = person.gloss * (normals @ halfway).clamp(min=0) ** _SHININESS
-    covered = person.covered.expand(len(points), -1)[..., None]
+    covered = person.covered.expand(len(normals), -1)[..., None]
     return torch.cat([person.albedo * lit + highlight[..., None], person.cloth * lit, covered], dim=-1)
 
 

@@ -1,11 +1,13 @@
 """What is cached and what has to be computed, and how long that takes: for `plan` and for the time left."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from reenactory.infra.entries import Entry
+from reenactory.infra.glance import Glance
 from reenactory.infra.index import RecordIndex
+from reenactory.infra.shards import make_shards
 from reenactory.infra.sources import Source
 from reenactory.tasks.preprocess import Preprocessing, estimated_frames
 from reenactory.tasks.running.rates import TYPICAL_SECONDS_PER_FRAME, measured_seconds_per_frame
@@ -21,11 +23,28 @@ class Plan:
     videos: int
     workers: int
     empty: int = 0  # of the videos: files without a byte, that are rejected without any work
+    unfinished: int = 0  # of the videos: those with anything left to do
     cached: Counter[str] = field(default_factory=Counter)
     to_compute: Counter[str] = field(default_factory=Counter)
     frames: Counter[str] = field(default_factory=Counter)  # still to compute
     seconds_per_frame: dict[str, float] = field(default_factory=dict)
     measured: dict[str, bool] = field(default_factory=dict)
+
+    def add(self, other: "Plan") -> None:
+        """Take in the counts of more videos."""
+        self.videos += other.videos
+        self.empty += other.empty
+        self.unfinished += other.unfinished
+        self.cached += other.cached
+        self.to_compute += other.to_compute
+        self.frames += other.frames
+
+    def take_rates(self, index: RecordIndex) -> None:
+        """Rates measured in a store, as far as there are any."""
+        for stage in STAGES:
+            rate = measured_seconds_per_frame(index, stage)
+            self.measured[stage] = rate is not None
+            self.seconds_per_frame[stage] = TYPICAL_SECONDS_PER_FRAME[stage] if rate is None else rate
 
     @property
     def compute_seconds(self) -> float:
@@ -41,34 +60,47 @@ class Plan:
 def plan_videos(jobs: Preprocessing, sources: Iterable[Source], index: RecordIndex, workers: int) -> Plan:
     """Follow the records as far as they go; beyond them, one clip as long as its video is assumed."""
     made = Plan(0, workers)
-    for source in sources:
-        if jobs.wants(source):
-            made.videos += 1
-            _count_video(made, jobs, source, index)
-    for stage in STAGES:
-        rate = measured_seconds_per_frame(index, stage)
-        made.measured[stage] = rate is not None
-        made.seconds_per_frame[stage] = TYPICAL_SECONDS_PER_FRAME[stage] if rate is None else rate
+    for shard in shards_of(sources):
+        made.add(plan_shard(jobs, shard, Glance(index), workers))
+    made.take_rates(index)
     return made
 
 
-def _count_video(made: Plan, jobs: Preprocessing, source: Source, index: RecordIndex) -> None:
+def shards_of(sources: Iterable[Source]) -> list[list[Source]]:
+    """Videos in the shards that they are worked on in."""
+    return make_shards(list(sources), estimated_frames)
+
+
+def plan_shard(jobs: Preprocessing, shard: Sequence[Source], index: Glance, workers: int) -> Plan:
+    """Counts alone; where `unfinished` is 0, nothing is left of the shard but to write its rows."""
+    made = Plan(sum(map(jobs.wants, shard)), workers)
+    for source in jobs.distinct(shard):
+        made.unfinished += _count_video(made, jobs, source, index)
+    return made
+
+
+def _count_video(made: Plan, jobs: Preprocessing, source: Source, index: Glance) -> bool:
+    """Whether anything of the video is left to do."""
+    chains, unfinished = [jobs.video_chain(source)], False
     if not source.size_bytes:
         made.empty += 1
-        return
-    chains = [jobs.video_chain(source)]
+        known = index.told("detect", chains[0][0].keys[0])
+        made.cached["detect"] += known is not None
+        return known is None
     while chains:
         chain = chains.pop()
         missing, entries = _count(made, chain, index)
+        unfinished |= missing > 0
         if not missing:
             chains += jobs.follow_up(source, chain, entries)
         elif chain[0].stage == "detect":
             _guess(made, ("crop", "matte", "face3d"), estimated_frames(source))
         elif chain[0].stage == "crop":
             _guess(made, ("matte", "face3d"), chain[0].frames)
+    return unfinished
 
 
-def _count(made: Plan, chain: Chain, index: RecordIndex) -> tuple[int, dict[str, Entry]]:
+def _count(made: Plan, chain: Chain, index: Glance) -> tuple[int, dict[str, Entry]]:
     """Counts a chain's artefacts; returns how many have to be computed (those after a rejection never are), and what
     is known of the others."""
     missing, known = 0, dict[str, Entry]()

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from types import SimpleNamespace
 
+import pytest
+
 from reenactory.flows import preprocess
 from reenactory.flows.closing import closing_lines
 from reenactory.infra.sources import Source
@@ -34,6 +36,20 @@ def test_a_video_that_the_metadata_lacks_is_not_driven_even_if_its_bytes_are_kno
     jobs = Preprocessing(PreprocessParams(), {"a": ({**row, "identity": None, "split": None},)})
     shard = [source("a", "1"), source("copy of a", "1")]
     assert {chain[-1].keys for chain in driven(jobs, shard)} == {jobs.video_chain(shard[0])[-1].keys}
+
+
+@pytest.mark.parametrize(("price", "cost"), [(None, ""), (1.8, "; cost: planned 1.00, in fact 1.50")])
+def test_after_a_run_it_says_how_wrong_its_plan_was(price: float | None, cost: str) -> None:
+    forecast = {"workers": 2, "planned_seconds": 1000, "planned_worker_seconds": 2000, "worker_seconds": 2400}
+    plain = {"run": "r", "flow": "preprocess", "items": 4, "done": 4, "failed": 0, "rejected": {}, "frames": 9}
+    counts = {"computed": {}, "cached": {}, "frames_per_second": {}, "outputs": {}, "versions": {}, "seconds": 1500}
+    lines = closing_lines(
+        Summary.model_validate({**plain, **counts, "forecast": {**forecast, "price_per_hour": price}}), {}
+    )
+    assert lines[-2] == (
+        "  planned: 17 min with 2 workers; took 25 min (+50%). Work: planned 33 min, done 40 min; "
+        f"workers were busy 80% of the time{cost}"
+    )
 
 
 def test_the_last_line_says_where_the_results_are_and_the_others_why() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from reenactory.infra import index_parts
+from reenactory.infra.digests import DIGEST_TABLE
 from reenactory.infra.entries import Entry
 from reenactory.infra.index import RecordIndex, rebuild_index
 from reenactory.infra.index_parts import MANY_SMALL, parts_of, put_part
 from reenactory.infra.records import RECORD_NAME, Record, artefact_path, write_artefact
-from reenactory.infra.sources import DIGEST_TABLE
 from reenactory.infra.store import open_store
 from reenactory.infra.store_local import LocalStore
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from reenactory.infra.keys import canonical_json, digest, file_sha256, stage_key
+from reenactory.infra.keys import Recipe, canonical_json, digest, file_sha256, stage_key
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 params = st.dictionaries(st.text(), scalars | st.lists(scalars, max_size=3), max_size=5)
@@ -66,6 +66,15 @@ def test_keys_stay_what_they_are() -> None:
     expected = hashlib.blake2b(spelled.encode(), digest_size=16).hexdigest()
     assert stage_key("crop", 1, {"crf": 17}, ["00"], {"w": "11"}) == expected
     assert len(digest("")) == 32
+
+
+@given(params, st.lists(st.text(), max_size=3), names)
+def test_a_recipe_spells_a_key_as_canonical_json_would(
+    values: dict[str, JsonValue], upstream: list[str], weights: dict[str, str]
+) -> None:
+    parts: dict[str, JsonValue] = {"stage": "crop", "version": 3, "params": values}
+    parts |= {"upstream": list(upstream), "weights": {**weights}}
+    assert Recipe("crop", 3, values, weights).key(upstream) == digest(canonical_json(parts))
 
 
 def test_sha256_of_a_file(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from reenactory.infra import sources
+from reenactory.infra.digests import DIGEST_TABLE
 from reenactory.infra.keys import file_sha256
-from reenactory.infra.sources import DIGEST_TABLE, Source, UnusableInputError, find_videos, with_digests
+from reenactory.infra.sources import Source, UnusableInputError, find_videos, with_digests
 from reenactory.infra.store import Store, open_store
 
 Tree = Callable[..., Path]

@@ -3,11 +3,13 @@
 Each file in the folder TOKENS is one death, named `KIND-NUMBER-ANYTHING`: the first process of that kind that comes to
 its NUMBERth event takes the file away and dies there, from inside, so that no moment can be missed. Kinds: `worker`
 (events: before and after every write to the store), `driver` (every record that it takes in) with kill -9 of all that
-belongs to the run (its process group: see `started`), `term` (the same with SIGTERM), `full` (the disk is full then).
+belongs to the run (its process group: see `started`), `term` (the same with SIGTERM), `full` (the disk is full then),
+`memory` (this process gets no more memory then; where the kernel's OOM killer strikes, it is a kill -9 as above).
 """
 
 import errno
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -112,6 +114,16 @@ def disk_full(path: str) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def out_of_memory(path: str) -> None:
+    """A real refusal by the kernel: the limit is lowered to what the process has, and more is asked for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (1, hard))
+    try:
+        bytearray(1 << 30)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
 def watch_writes(events: Sequence[Callable[[str], None]]) -> None:
     """Have the events happen before and after every write of this process."""
     watched.append(True)
@@ -138,7 +150,11 @@ def worker(store_uri: str, tokens: Path, here: Path) -> StageWorker:
 
     if not chaos_run.watched:
         chaos_run.register()
-        events = [("worker", partial(chaos_run.die_once_for, tokens)), ("full", chaos_run.disk_full)]
+        events = [
+            ("worker", partial(chaos_run.die_once_for, tokens)),
+            ("full", chaos_run.disk_full),
+            ("memory", chaos_run.out_of_memory),
+        ]
         chaos_run.watch_writes([chaos_run.on_every(kind, tokens, happen) for kind, happen in events])
     return StageWorker(store_uri, Runtime("cpu", 1))
 

@@ -87,8 +87,8 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def test_runs_that_die_inline(calm: dict[str, bytes], tmp_path: Path) -> None:
-    """Driver and worker are one process: kill -9 at writes and between them, SIGTERM, a full disk."""
-    planned = {"worker": 2 * LENGTH, "driver": LENGTH, "term": LENGTH, "full": 2 * LENGTH}
+    """Driver and worker are one process: kill -9 at writes and between them, SIGTERM, a full disk, no more memory."""
+    planned = {"worker": 2 * LENGTH, "driver": LENGTH, "term": LENGTH, "full": 2 * LENGTH, "memory": 2 * LENGTH}
     tokens = deaths(tmp_path / "tokens", 1, **planned)
     codes = run_until_done(str(tmp_path / "store"), 0, tokens, tmp_path)
     assert codes[-signal.SIGKILL] >= 1 and codes[-signal.SIGTERM] >= 1, codes
@@ -99,7 +99,7 @@ def test_runs_that_die_inline(calm: dict[str, bytes], tmp_path: Path) -> None:
 
 def test_ray_workers_that_die(calm: dict[str, bytes], tmp_path: Path) -> None:
     """kill -9 of workers at their writes, and once of everything: nobody's clip is lost and nobody is blamed."""
-    tokens = deaths(tmp_path / "tokens", 2, worker=4 * LENGTH, driver=LENGTH)
+    tokens = deaths(tmp_path / "tokens", 2, worker=4 * LENGTH, driver=LENGTH, memory=LENGTH)
     codes = run_until_done(str(tmp_path / "store"), 2, tokens, tmp_path)
     assert codes[-signal.SIGKILL] >= 1, codes
     assert any(tokens.glob("died-*")), "no worker died"

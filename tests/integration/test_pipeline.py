@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ from small_runs import (
     DATASET,
     DRIVING,
     FRAMES,
+    KNOBS,
     RENDERERS,
     RUN,
     SmallRun,
@@ -23,11 +25,13 @@ from small_runs import (
 )
 
 from reenactory.flows.evaluate import EvaluateRequest, evaluate
+from reenactory.flows.preprocess import PreprocessRequest, preprocess
 from reenactory.flows.render import RenderRequest, render
 from reenactory.infra.store import open_store
 from reenactory.infra.summary import Summary
 from reenactory.models.metrics.registry import lookup
 from reenactory.models.weights import locate, overrides_text
+from reenactory.tasks.running.drive import Ledger
 
 pytestmark = pytest.mark.weights
 
@@ -110,6 +114,28 @@ def test_second_run_computes_nothing_and_starts_nothing(calm: SmallRun, copied_s
         done = subprocess.run(argv, capture_output=True, text=True, timeout=120, env=env, check=True)
         assert "computed: nothing" in done.stdout, done.stdout
         assert done.stdout.splitlines()[-1] == '{"code": 0, "heavy": [], "children": []}'
+
+
+def test_what_is_cached_goes_to_no_shard_task_and_stays_in_the_tables(calm: SmallRun, copied_store: Path) -> None:
+    """A Prefect task costs 50 ms: a million cached videos would wait for them alone."""
+    given: list[object] = []
+
+    def map_shards(work: object, shards: Sequence[object], tally: object) -> list[Ledger]:
+        given.extend(shards)
+        return []
+
+    before = tables_of(copied_store)
+    fields = {"inputs": [str(calm.videos)], "store": str(copied_store), "dataset": DATASET, "workers": 0}
+    again = preprocess(PreprocessRequest.model_validate({**fields, "params": KNOBS}), map_shards)
+    assert given == []
+    assert again.cached == calm.summaries["preprocess"].computed
+    assert (again.done, again.forecast) == (2, None)
+    assert tables_of(copied_store) == before
+
+
+def tables_of(store: Path) -> dict[str, bytes]:
+    folder = store / "datasets"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.parquet")}
 
 
 def test_a_knob_of_crop_recomputes_crop_and_what_follows(calm: SmallRun, copied_store: Path) -> None:

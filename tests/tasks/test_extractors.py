@@ -230,7 +230,7 @@ def test_smoothed_coefficients_are_named_so_and_renders_are_smoothed_alike(store
     source, driver = dataset(store, identifier, identifier)
     jobs = Scoring(clip_rows(read_clips(store, "d")))
     fitting = jobs.chain(Rendered(Pair("x", "cross", source, 0, driver, 0, 5, 0), "copy", "render", "k"))[0]
-    assert fitting.params == face3d.Params(smoothing=0.5, require_face=False)
+    assert fitting.params == face3d.Params(extractor="mediapipe", smoothing=0.5, require_face=False)
 
 
 def test_the_stage_smooths_when_asked_to(tmp_path: Path) -> None:

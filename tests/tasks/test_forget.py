@@ -9,11 +9,11 @@ import pytest
 from s3_servers import S3Server
 
 from reenactory.infra import store_s3
+from reenactory.infra.digests import DIGEST_TABLE
 from reenactory.infra.entries import Entry
 from reenactory.infra.index import RecordIndex
 from reenactory.infra.keys import digest
 from reenactory.infra.records import Record, artefact_path, write_artefact
-from reenactory.infra.sources import DIGEST_TABLE
 from reenactory.infra.store import Store, open_store
 from reenactory.infra.tables import get_table, put_table
 from reenactory.tasks.dataset import CLIPS, FACE3D

@@ -1,6 +1,7 @@
 """Preprocessing as jobs and rows: every video ends in a row, and every row says what is true."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from reenactory.infra.glance import Glance
 from reenactory.infra.index import RecordIndex
 from reenactory.infra.sources import Source
 from reenactory.infra.store import Store
@@ -15,7 +17,7 @@ from reenactory.tasks import face3d
 from reenactory.tasks.dataset import CLIPS, FACE3D, NoSuchDatasetError, keep_only, read_clips, write_shard
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
 from reenactory.tasks.preprocess import Preprocessing, PreprocessParams
-from reenactory.tasks.running.planning import plan_videos
+from reenactory.tasks.running.planning import plan_shard, plan_videos
 from reenactory.tasks.running.runner import save
 from reenactory.tasks.stage import Chain, Job
 from reenactory.tasks.track import Params as TrackParams
@@ -259,6 +261,29 @@ def test_the_plan_follows_the_records(bench: Bench) -> None:
     assert plan()[1]["crop"] == 2
     bench.finish()
     assert plan() == ({"detect": 1, "track": 1, "crop": 2, "matte": 2, "face3d": 2}, {})
+
+
+def test_a_shard_is_unfinished_until_the_last_record_of_its_last_video_is_there(bench: Bench) -> None:
+    copy = replace(SOURCE, uri="/videos/copy.mp4", video_id="copy")  # the same bytes: the same work
+
+    def unfinished() -> tuple[int, int]:
+        plan = plan_shard(bench.jobs, [SOURCE, copy], Glance(bench.index), 1)
+        assert plan.videos == 2
+        return plan.unfinished, sum(plan.to_compute.values())
+
+    assert unfinished() == (1, 5)
+    bench.video([CLIP])
+    assert unfinished() == (1, 3)
+    bench.finish()
+    assert unfinished() == (0, 0)
+
+
+def test_an_empty_file_is_unfinished_until_it_was_rejected(bench: Bench) -> None:
+    empty = Source("/videos/empty.mp4", "empty", "empty", "0:1", "7" * 64)
+    assert plan_shard(bench.jobs, [empty], Glance(bench.index), 1).unfinished == 1
+    bench.record(bench.jobs.video_chain(empty)[0], Rejected(Reason.EMPTY_FILE, "no byte"))
+    plan = plan_shard(bench.jobs, [empty], Glance(bench.index), 1)
+    assert (plan.unfinished, plan.cached["detect"]) == (0, 1)
 
 
 def test_an_empty_file_is_no_work(bench: Bench) -> None:

@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from reenactory.models.extractors.open import OpenExtractor
 from reenactory.models.face_mesh.landmarker import FaceLandmarker
 from reenactory.models.face_model.camera import picture_camera, project, to_camera
-from reenactory.models.face_model.model import FaceModel, vertex_normals
+from reenactory.models.face_model.model import FaceModel
 from reenactory.models.face_model.motion import PLACES
+from reenactory.models.face_model.normals import vertex_normals
 from reenactory.models.face_model.open_model import load_open_model
 from reenactory.models.face_model.open_shape import EXPRESSION_UNITS
 from reenactory.models.face_model.shading import shade
