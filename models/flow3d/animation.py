@@ -15,6 +15,8 @@ from reenactory.models.flow3d.config import MAX_RADIUS
 from reenactory.models.flow3d.network import Face, Flow3d, Painted, Warped
 
 BATCH = {"cuda": 32, "cpu": 4}
+NOBODY = 0.05  # alpha that a network leaves where nobody is
+DRAWN, LEFT = 0.3, 0.7  # of a pixel, that a stage kept: under the first it was drawn anew, over the second it was left
 
 
 class Matter(Protocol):
@@ -92,22 +94,32 @@ def _portion(network: Flow3d, state: SourceState, windows: Tensor, matter: Matte
 
 
 def _detail(state: SourceState, warped: Warped, face: Face, painted: Painted, alpha: Tensor | None) -> Tensor | float:
-    """What the clip's own pixels, carried along the flow, show more than the network's side can hold.
+    """What the clip's own pixels show more than the network's side can hold: the person's carried, the room's in place.
 
-    Only where the carried pixels were kept by every later stage, and inside the person.
+    Only where every later stage left the pixels much as they were: a tint that one of them gave takes no detail away.
 
     Returns:
         (B, 3, H, W) to add; 0 without `carry_pixels`.
     """
-    if warped.flow is None:
+    if warped.flow is None or warped.kept is None:
         return 0.0
-    side = state.image.shape[-1]
-    person = foreground(state.frame, state.matte) if alpha is not None else state.frame
-    carried = carry(person.expand(len(warped.flow), -1, -1, -1), warped.flow)
-    lost = carried - _resized(_resized(carried, side), state.frame.shape[-1])
-    shares = [share.float() for share in (warped.kept, face.kept, painted.kept, alpha) if share is not None]
-    kept = torch.stack(shares).prod(dim=0)
-    return lost * _resized(kept, state.frame.shape[-1]).clamp(0, 1)
+    side, size = state.image.shape[-1], state.frame.shape[-1]
+
+    def lost(picture: Tensor) -> Tensor:
+        return picture - _resized(_resized(picture, side), size)
+
+    def share(alpha: Tensor | None, *kept: Tensor | None) -> Tensor:
+        parts = [((part.float() - DRAWN) / (LEFT - DRAWN)).clamp(0, 1) for part in kept if part is not None]
+        parts += [] if alpha is None else [alpha.float()]
+        return _resized(torch.stack(parts).prod(dim=0), size).clamp(0, 1)
+
+    count = len(warped.flow)
+    person = state.frame if alpha is None else foreground(state.frame, state.matte)
+    carried = lost(carry(person.expand(count, -1, -1, -1), warped.flow))
+    carried = carried * share(alpha, warped.kept, face.kept, painted.kept)
+    if alpha is None:
+        return carried
+    return carried + lost(state.frame) * share(1 - alpha, painted.kept) * (1 - state.matte)
 
 
 def _matted(face: Face, matter: Matter | None) -> Tensor:
@@ -131,7 +143,7 @@ def keep_background(painted: Tensor, alpha: Tensor, source_alpha: Tensor, frame:
     Returns:
         (B, 3, H, W).
     """
-    changed = torch.maximum(alpha, source_alpha)
+    changed = torch.maximum(torch.where(alpha > NOBODY, alpha, 0.0), source_alpha)
     changed = F.avg_pool2d(F.max_pool2d(changed, 7, 1, 3), 5, 1, 2, count_include_pad=False)
     mask = _resized(changed, frame.shape[-1]).clamp(0, 1)
     return mask * painted + (1 - mask) * frame
