@@ -17,9 +17,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from reenactory.models.flow3d.animation import animate, prepare
 from reenactory.models.flow3d.composition import compose
-from reenactory.models.flow3d.config import PRESETS, Flow3dConfig
+from reenactory.models.flow3d.config import Flow3dConfig
 from reenactory.models.flow3d.examples import Batch
 from reenactory.models.flow3d.network import Flow3d, initialised
+from reenactory.models.flow3d.presets import PRESETS
 from reenactory.models.flow3d.trainer import Trainer
 from reenactory.models.perceptual.weights import from_lpips
 from reenactory.models.weights import locate

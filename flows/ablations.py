@@ -16,8 +16,8 @@ from reenactory.flows.train_request import TrainRequest
 from reenactory.infra.store import Store, open_store
 from reenactory.infra.summary import Summary, merge
 from reenactory.infra.tables import get_table, put_table
-from reenactory.models.flow3d.config import ABLATIONS, FULL, PUBLISHED_FID
 from reenactory.models.flow3d.loop import LOG
+from reenactory.models.flow3d.presets import ABLATIONS, FULL, PUBLISHED_FID
 from reenactory.models.flow3d.validation import CHOSEN_BY
 from reenactory.tasks.errors import WrongUseError
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from reenactory.models.flow3d.config import ABLATIONS, Flow3dConfig, changed, preset
+from reenactory.models.flow3d.config import Flow3dConfig, changed
+from reenactory.models.flow3d.presets import ABLATIONS, preset
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.synthetic_pack import SyntheticFaces
 from reenactory.tasks.training_pack import DEFAULT_QUALITY

@@ -18,11 +18,12 @@ from typing import NamedTuple
 import torch
 
 from reenactory.models.flow3d.checkpoints import Outbox
-from reenactory.models.flow3d.config import ABLATIONS, PRESETS, Flow3dConfig, changed, preset
+from reenactory.models.flow3d.config import Flow3dConfig, changed
 from reenactory.models.flow3d.loop import Loop, Pulse, validation_batches
 from reenactory.models.flow3d.mixed_source import MixedSource
 from reenactory.models.flow3d.pack import HEAD, Pack
 from reenactory.models.flow3d.packed_source import PackedSource
+from reenactory.models.flow3d.presets import ABLATIONS, PRESETS, preset
 from reenactory.models.flow3d.trainer import Trainer, any_process, average_gradients
 from reenactory.models.flow3d.validation import Validation
 from reenactory.models.flow3d.weights import load_weights

@@ -22,13 +22,13 @@ from reenactory.infra.keys import digest
 from reenactory.infra.records import Record, write_artefact
 from reenactory.infra.store import Store, open_store
 from reenactory.infra.video import write_video
-from reenactory.models.flow3d.config import ABLATIONS, PRESETS, PUBLISHED_FID
 from reenactory.models.flow3d.descriptor import windows
 from reenactory.models.flow3d.examples import Batch, Statistics
 from reenactory.models.flow3d.loop import Loop
 from reenactory.models.flow3d.network import initialised
 from reenactory.models.flow3d.pack import Pack
 from reenactory.models.flow3d.packed_source import PackedSource
+from reenactory.models.flow3d.presets import ABLATIONS, PRESETS, PUBLISHED_FID
 from reenactory.models.weights import WeightMissing, overrides_text
 from reenactory.tasks import face3d, motion
 from reenactory.tasks.dataset import CLIPS, read_clips, write_shard

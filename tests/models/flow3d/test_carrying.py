@@ -5,9 +5,10 @@ import torch
 
 from reenactory.models.flow3d.animation import animate, prepare
 from reenactory.models.flow3d.carrying import carry, draw_over
-from reenactory.models.flow3d.config import PRESETS, changed
+from reenactory.models.flow3d.config import changed
 from reenactory.models.flow3d.network import Flow3d, initialised
 from reenactory.models.flow3d.objective import landmark_distance
+from reenactory.models.flow3d.presets import PRESETS
 
 CARRYING = changed(PRESETS["tiny"], {"network": {"carry_pixels": True, "relative_motion": True}}).network
 

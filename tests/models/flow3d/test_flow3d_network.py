@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from reenactory.models.flow3d.composition import BLACK, HOLE, background, compose, foreground, threshold_alpha
-from reenactory.models.flow3d.config import ABLATIONS, PRESETS, Flow3dConfig, NetworkConfig, changed, from_dict, preset
+from reenactory.models.flow3d.config import Flow3dConfig, NetworkConfig, changed, from_dict
 from reenactory.models.flow3d.network import Flow3d, initialised
+from reenactory.models.flow3d.presets import ABLATIONS, PRESETS, preset
 from reenactory.models.flow3d.volume_warp import identity_grid, warp_volume
 from reenactory.models.flow3d.weights import weights_bytes
 

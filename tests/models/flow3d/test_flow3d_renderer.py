@@ -11,9 +11,10 @@ from painted_faces import painted, short
 
 from reenactory.models.flow3d import animation
 from reenactory.models.flow3d.animation import keep_background
-from reenactory.models.flow3d.config import ABLATIONS, Flow3dConfig, changed
+from reenactory.models.flow3d.config import Flow3dConfig, changed
 from reenactory.models.flow3d.descriptor import controlled
 from reenactory.models.flow3d.network import initialised
+from reenactory.models.flow3d.presets import ABLATIONS
 from reenactory.models.flow3d.renderer import ExpressionRenderer, Flow3dRenderer, PoseRenderer
 from reenactory.models.flow3d.weights import load_weights, weights_bytes
 from reenactory.models.renderers.protocol import Driving, Face, Source

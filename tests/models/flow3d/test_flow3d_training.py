@@ -17,21 +17,14 @@ from painted_faces import short, thin_vgg, write_pack
 from reenactory.models.flow3d import export, train_packed
 from reenactory.models.flow3d.checkpoints import read_pointer
 from reenactory.models.flow3d.composition import compose, foreground
-from reenactory.models.flow3d.config import (
-    ABLATIONS,
-    PRESETS,
-    Flow3dConfig,
-    OtherTrainingError,
-    PhaseConfig,
-    changed,
-    paper_steps,
-)
+from reenactory.models.flow3d.config import Flow3dConfig, OtherTrainingError, PhaseConfig, changed, paper_steps
 from reenactory.models.flow3d.examples import Examples, jittered, to_examples
 from reenactory.models.flow3d.loop import BEST, FINAL, LOG, Loop, Pulse, validation_batches
 from reenactory.models.flow3d.network import initialised
 from reenactory.models.flow3d.objective import Objective
 from reenactory.models.flow3d.pack import Pack
 from reenactory.models.flow3d.packed_source import PackedSource
+from reenactory.models.flow3d.presets import ABLATIONS, PRESETS
 from reenactory.models.flow3d.train_packed import Folder, packed_loop
 from reenactory.models.flow3d.trainer import Trainer, rate_at
 from reenactory.models.flow3d.validation import Validation, psnr
