@@ -1,4 +1,4 @@
-"""Every choice of the network and its training, in one frozen tree, with presets.
+"""Every choice of the network and its training, in one frozen tree; those with a name are in presets.py.
 
 Plain dataclasses: training runs on machines that have torch and numpy and nothing else. Where pydantic is at hand
 (`flows/train.py`), it reads the same classes, and an unknown key is an error.

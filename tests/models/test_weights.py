@@ -138,7 +138,8 @@ def test_a_file_that_is_built_from_an_archive(
     assert left_over(tmp_path) == []
 
 
-def test_a_file_that_comes_with_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_comes_with_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("REENACTORY_CACHE", str(tmp_path))
     data = (CATALOGUE_FILE.parent / "catalogue.toml").read_bytes()
     trained = replace(entry("own", data, BundledSource("catalogue.toml")), extractors=("open",))
     pin(monkeypatch, trained)
