@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all check weights serve serve-s3 chaos clean
+.PHONY: demo test test-all check weights serve serve-s3 chaos fuzz clean
 
 demo: $(STAMP)            ## the whole pipeline on real clips; prints where the report is
 	@$(BIN)/reenactory demo --out out/demo
@@ -34,6 +34,9 @@ serve-s3: $(STAMP)        ## local S3 server with its data in out/s3; prints wha
 
 chaos: $(STAMP) weights   ## the tests in which processes, disks and servers die, at length
 	@REENACTORY_CHAOS_CLIPS=1200 $(BIN)/python -m pytest -p no:cacheprovider --timeout 3600 tests/integration/test_chaos.py tests/integration/test_kill.py tests/integration/test_s3_outage.py
+
+fuzz: $(STAMP) weights    ## 1,000 spoiled videos, manifests, records and so on; SEED=n for others
+	@PYTHONPATH=tests $(BIN)/python tests/integration/fuzz_run.py --seed $(or $(SEED),0)
 
 clean:                    ## removes the environment and the demo's output; fetched weights stay in ~/.cache/reenactory
 	rm -rf $(VENV) out build .typecheck

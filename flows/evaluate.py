@@ -11,7 +11,7 @@ from reenactory.flows.again import announce
 from reenactory.flows.results import REPORT, TABLES, report_made_of, tables_made_of, write_results
 from reenactory.flows.run_files import keep_pairs, read_run_pairs, run_pair_list, run_path
 from reenactory.flows.views import Views
-from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
+from reenactory.flows.workplace import Name, ShardMap, Where, Workplace, in_order, workplace
 from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.shards import make_shards
 from reenactory.infra.store import Store
@@ -46,21 +46,19 @@ class EvaluateParams(BaseModel):
 class EvaluateRequest(Where):
     """Parameters of the `evaluate-report` deployment and of `reenactory evaluate`."""
 
-    run: str = Field(pattern=NAME, description="Name of the run.")
+    run: Name = Field(description="Name of the run.")
     renders: str | None = Field(
         default=None,
         description="Folder of another method's renders, named after the run's pairs: videos PAIR_ID.mp4, or folders "
         "PAIR_ID of numbered PNG or JPEG.",
     )
-    name: str = Field(default="external", pattern=NAME, description="With renders: what to call that method.")
+    name: Name = Field(default="external", description="With renders: what to call that method.")
     panel: str | None = Field(
         default=None, pattern=r"^[1-9]\d*/[1-9]\d*$", description="With renders: I/N cuts the I-th of N equal panels."
     )
     first_frame: FirstFrame = Field(default="driven", description="With renders: what each begins with (stage adopt).")
     pairs: str | None = Field(default=None, description="Pair file, for a run that has none yet.")
-    dataset: str | None = Field(
-        default=None, pattern=NAME, description="With pairs. Default: the one that the pair file names."
-    )
+    dataset: Name | None = Field(default=None, description="With pairs. Default: the one that the pair file names.")
     params: EvaluateParams = Field(default=EvaluateParams(), description="Knobs, by stage.")
 
 

@@ -1,12 +1,12 @@
 """Raw videos in, a dataset out: clips, mattes, coefficients, and a reason for every video that gave none."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from pydantic import Field, model_validator
 
 from reenactory.flows.again import announce
-from reenactory.flows.workplace import NAME, ShardMap, Where, Workplace, in_order, workplace
+from reenactory.flows.workplace import Name, ShardMap, Where, Workplace, in_order, workplace
+from reenactory.infra.addresses import user_path
 from reenactory.infra.entries import Entry
 from reenactory.infra.glance import Glance
 from reenactory.infra.index import RecordIndex
@@ -31,7 +31,7 @@ class PreprocessRequest(Where):
     """Parameters of the `preprocess-dataset` deployment and of `reenactory preprocess`."""
 
     inputs: list[str] = Field(description="Files, folders, globs, s3:// prefixes, or CSV/Parquet manifests.")
-    dataset: str = Field(pattern=NAME, description="Name of the dataset in the store.")
+    dataset: Name = Field(description="Name of the dataset in the store.")
     metadata: str | None = Field(
         default=None,
         description="Published VoxCeleb metadata CSV (its clips, its boxes), or an utterance text file or a folder of "
@@ -126,14 +126,15 @@ def preprocessing(request: PreprocessRequest) -> Preprocessing:
     With a metadata file, clips are cut by its boxes, stretched as published; with utterances, the annotated face is
     tracked.
     """
-    test_persons = None if request.split_list is None else read_split_list(Path(request.split_list).expanduser())
-    return Preprocessing(request.params, _metadata(request.metadata), test_persons)
+    test_persons = None if request.split_list is None else read_split_list(user_path(request.split_list))
+    return Preprocessing(request.params, metadata_rows(request.metadata), test_persons)
 
 
-def _metadata(given: str | None) -> Mapping[str, MetadataRows] | None:
+def metadata_rows(given: str | None) -> Mapping[str, MetadataRows] | None:
+    """Rows by video id, of a CSV or of utterance text files."""
     if given is None:
         return None
-    path = Path(given).expanduser()
+    path = user_path(given)
     return Utterances(path) if path.is_dir() or path.suffix.lower() == ".txt" else read_metadata(path)
 
 

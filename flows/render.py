@@ -10,7 +10,7 @@ from pydantic import Field
 from reenactory.flows.again import announce
 from reenactory.flows.publishing import publish
 from reenactory.flows.run_files import keep_pairs, pair_file, run_pair_list, run_path
-from reenactory.flows.workplace import NAME, ShardMap, Where, in_order, workplace
+from reenactory.flows.workplace import Name, ShardMap, Where, in_order, workplace
 from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.shards import make_shards
 from reenactory.infra.summary import Summary
@@ -31,7 +31,7 @@ class RenderRequest(Where):
 
     pairs: str = Field(description="Pair file (Parquet or CSV).")
     renderer: str = Field(description="Name of an installed renderer, e.g. copy or warp.")
-    run: str = Field(pattern=NAME, description="Name of the run; several renderers may share one.")
+    run: Name = Field(description="Name of the run; several renderers may share one.")
     dataset: str | None = Field(default=None, description="Default: the one that the pair file names.")
     label: bool = Field(default=True, description="Write 're-enacted: RENDERER' into the videos for people.")
     watermark: bool = Field(default=True, description="Hide the render's id in the videos for people.")

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from reenactory.flows.workplace import Name
 from reenactory.models.flow3d.config import Flow3dConfig, changed
 from reenactory.models.flow3d.presets import ABLATIONS, preset
 from reenactory.tasks.errors import WrongUseError
@@ -18,10 +19,10 @@ class TrainRequest(BaseModel):
 
     method: Literal["flow3d"] = Field(default="flow3d", description="Which network.")
     store: str = Field(description="Store: a folder, file:// or s3://bucket/prefix.")
-    dataset: str | None = Field(
-        default=None, pattern=r"^[\w.-]+$", description="Name of the dataset in the store; none: rendered people alone."
+    dataset: Name | None = Field(
+        default=None, description="Name of the dataset in the store; none: rendered people alone."
     )
-    name: str = Field(default="flow3d", pattern=r"^[\w.-]+$", description="Name of the run that the training is.")
+    name: Name = Field(default="flow3d", description="Name of the run that the training is.")
     config: Path | None = Field(default=None, description="TOML: preset, ablations, and tables of changed values.")
     preset: str | None = Field(default=None, description="paper, small, demo or tiny; over the file's.")
     ablations: list[str] = Field(default=[], description="What is switched off, beside what the file says.")

@@ -59,10 +59,11 @@ class Views:
         return self._all().get(name, {})
 
     def _all(self) -> dict[str, dict[str, JsonValue]]:
-        found: dict[str, dict[str, JsonValue]] = (
-            json.loads(self.store.get(self._path)) if self.store.exists(self._path) else {}
-        )
-        return found
+        try:
+            found = json.loads(self.store.get(self._path)) if self.store.exists(self._path) else {}
+        except ValueError:  # damaged: the views are written anew
+            found = {}
+        return found if isinstance(found, dict) else {}
 
 
 @cache

@@ -2,15 +2,17 @@
 
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from reenactory.flows.devices import resolve_device
+from reenactory.infra.addresses import refuse_credentials
 from reenactory.infra.index import FULL_PART, RecordIndex
 from reenactory.infra.lease import held
 from reenactory.infra.outcome_log import OutcomeLog
@@ -27,6 +29,18 @@ from reenactory.tasks.running.runner import StageWorker
 from reenactory.tasks.stage import Chain, Runtime
 
 NAME = r"^\w[\w.-]{0,99}$"  # of a dataset or run: a folder of the store, so neither hidden nor `..` nor too long
+MOST_NAME_BYTES = 200
+
+
+def _one_spelling(name: str) -> str:
+    """Names that look the same are the same: a composed and a decomposed letter would be two folders."""
+    name = unicodedata.normalize("NFC", name)
+    if len(name.encode()) > MOST_NAME_BYTES:
+        raise ValueError(f"a name may have {MOST_NAME_BYTES} bytes in UTF-8, this has {len(name.encode())}")
+    return name
+
+
+Name = Annotated[str, Field(pattern=NAME), AfterValidator(_one_spelling)]
 LEAST_PLAN_S = 1.0  # a plan of less is not compared with what came of it: starting takes longer
 MOST_FAILURES = 20  # that a summary names: a store that is away fails every item for one reason
 
@@ -38,12 +52,20 @@ ShardMap = Callable[[ShardWork[Item], Sequence[Sequence[Item]], Tally], Iterable
 class Where(BaseModel):
     """Where and how a flow runs. None of it changes any result."""
 
+    model_config = ConfigDict(hide_input_in_errors=True)  # an address with a password would be in Prefect's log
+
     store: str = Field(description="Store: a folder, file:// or s3://bucket/prefix.")
     workers: int | None = Field(
         default=None, ge=0, description="Ray workers; 0 = in this process, without Ray. Default: one per core."
     )
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$", description="auto takes a GPU where there is one.")
     retry: list[Reason] = Field(default=[], description="Try items again that were rejected for these reasons.")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_credentials(cls, value: object) -> object:
+        """A request is written into plan.json and is a parameter on the Prefect page."""
+        return refuse_credentials(value)
 
 
 def in_order(work: ShardWork[Item], shards: Sequence[Sequence[Item]], tally: Tally) -> Iterator[Ledger]:

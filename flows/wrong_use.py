@@ -3,7 +3,7 @@
 from reenactory.infra.metadata import UnusableMetadataError
 from reenactory.infra.ray_session import NoClusterError
 from reenactory.infra.sources import UnusableInputError
-from reenactory.infra.store import StoreUnusable
+from reenactory.infra.store import BadPathError, StoreUnusable
 from reenactory.models.flow3d.config import OtherTrainingError
 from reenactory.models.weights import WeightError
 from reenactory.tasks.dataset import NoSuchDatasetError
@@ -13,6 +13,7 @@ WRONG_USE: tuple[type[Exception], ...] = (
     UnusableInputError,
     UnusableMetadataError,
     StoreUnusable,
+    BadPathError,
     NoClusterError,
     WeightError,
     OtherTrainingError,

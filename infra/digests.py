@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reenactory.infra.store import Store
-from reenactory.infra.tables import table_in_parts
+from reenactory.infra.tables import UNREADABLE, table_in_parts
 
 DIGEST_TABLE = "index/sources.parquet"
 SCHEMA = pa.schema([(name, pa.string()) for name in ("uri", "stamp", "sha256")])
@@ -58,10 +58,14 @@ class KnownDigests:
                 table.write(pa.Table.from_arrays([pa.array(column, pa.string()) for column in columns], schema=SCHEMA))
 
     def _read(self) -> Iterator[tuple[str, str, str]]:
-        if self._content:
-            file = pq.ParquetFile(pa.BufferReader(self._content))
+        if not self._content:
+            return
+        try:
+            file = pq.ParquetFile(pa.BufferReader(self._content), page_checksum_verification=True)
             for batch in file.iter_batches(ROWS_AT_ONCE, columns=SCHEMA.names):
                 yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        except UNREADABLE:
+            return  # it is damaged, and only saves time: what cannot be read is hashed anew
 
 
 def _batches(rows: Iterator[tuple[str, str, str]]) -> Iterator[list[tuple[str, str, str]]]:

@@ -11,7 +11,7 @@ from threading import RLock
 
 from reenactory.infra.entries import Entry, Row
 from reenactory.infra.index_parts import put_part, read_parts
-from reenactory.infra.records import RECORD_NAME, Record, artefact_path, read_record
+from reenactory.infra.records import RECORD_NAME, Record, artefact_path, parse_record, read_record
 from reenactory.infra.shelf import Shelf
 from reenactory.infra.store import Store
 
@@ -135,7 +135,10 @@ def rebuild_index(store: Store) -> int:
     count = 0
     for path in store.list("artefacts/"):
         if path.endswith("/" + RECORD_NAME):
-            index.add(Record.model_validate_json(store.get(path)))
+            record = parse_record(store.get(path))
+            if record is None:  # its artefact counts as not made
+                continue
+            index.add(record)
             index.flush(at_least=REBUILT_PART)
             count += 1
     index.flush()

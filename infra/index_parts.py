@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from reenactory.infra.entries import Row, rows_of, to_table
 from reenactory.infra.store import MissingObject, Store
-from reenactory.infra.tables import get_table, table_bytes
+from reenactory.infra.tables import table_bytes
 
 SMALL_ROWS = 20_000  # a part of fewer entries is merged with others
 MERGED_ROWS = 50_000  # and the merged ones become about this large: 40 MB while they are put together
@@ -20,9 +21,13 @@ READ_AHEAD = 8
 def put_part(store: Store, stage: str, rows: Sequence[Row]) -> str:
     """Write entries as one part; the same entries give the same part. Returns its path."""
     payload = table_bytes(to_table(rows))
-    path = f"index/{stage}/part-{hashlib.blake2b(payload, digest_size=16).hexdigest()}.parquet"
+    path = f"index/{stage}/{_name(payload)}"
     store.put(path, payload)
     return path
+
+
+def _name(payload: bytes) -> str:
+    return f"part-{hashlib.blake2b(payload, digest_size=16).hexdigest()}.parquet"
 
 
 def parts_of(store: Store, stage: str) -> list[str]:
@@ -93,9 +98,11 @@ def _read_ahead(store: Store, paths: Sequence[str]) -> Iterator[tuple[str, pa.Ta
 
 def _table(store: Store, path: str) -> pa.Table | None:
     try:
-        return get_table(store, path)
+        payload = store.get(path)
     except MissingObject:
         return None
+    # A damaged part is empty: what it told is looked up in the records, and told again by a part of its own.
+    return pq.read_table(pa.BufferReader(payload)) if path.endswith(_name(payload)) else to_table(())
 
 
 def rewrite(store: Store, stage: str, without: Set[str]) -> None:

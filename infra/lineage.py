@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
-from reenactory.infra.records import RECORD_NAME, Record
-from reenactory.infra.store import Store
+from reenactory.infra.records import RECORD_NAME, parse_record
+from reenactory.infra.store import DamagedObject, Store
 from reenactory.infra.upkeep import AT_ONCE, Artefact, artefacts
 
 
@@ -49,4 +49,9 @@ class Lineage:
 
 
 def _parents(store: Store, found: Artefact) -> tuple[str, ...]:
-    return Record.model_validate_json(store.get(found.folder + RECORD_NAME)).upstream
+    path = found.folder + RECORD_NAME
+    record = parse_record(store.get(path))
+    if record is None:
+        remedy = "what it was made from is not known; run `reenactory store verify --repair`"
+        raise DamagedObject(path, store.uri, remedy)
+    return record.upstream

@@ -9,7 +9,10 @@ from pathlib import Path
 import pandas as pd
 from pydantic import JsonValue
 
+from reenactory.infra.addresses import fits_in_a_line
+
 COLUMNS = ("video_id", "start", "end", "bbox", "fps", "width", "height")
+LEAST_SIZE, MOST = 1e-3, 1e9  # of numbers in a row: beyond them, frame numbers and pixels overflow
 BOX = re.compile("-".join([r"(\d+(?:\.\d+)?)"] * 4))
 
 
@@ -41,8 +44,8 @@ def read_metadata(path: Path) -> dict[str, tuple[dict[str, JsonValue], ...]]:
 
 def _row(row: Mapping[Hashable, object]) -> dict[str, JsonValue]:
     sizes = {name: _number(row, name) for name in ("fps", "width", "height")}
-    if min(sizes.values()) <= 0:
-        raise ValueError(f"fps, width and height must be above 0, got {sizes}")
+    if min(sizes.values()) <= LEAST_SIZE:
+        raise ValueError(f"fps, width and height must be above {LEAST_SIZE:g}, got {sizes}")
     return {
         "start": int(_number(row, "start")),
         "end": int(_number(row, "end")),
@@ -58,15 +61,19 @@ def _number(row: Mapping[Hashable, object], name: str) -> float:
         value = float(str(row[name]))
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"{name} {row[name]!r} is not a number")
+    if not abs(value) <= MOST:  # nor NaN
+        raise ValueError(f"{name} {repr(row[name])[:80]} is not a number up to {MOST:g}")
     return value
 
 
 def _text(row: Mapping[Hashable, object], name: str) -> str | None:
     """None where the column or the value is missing: a missing person is nobody, not somebody called nan."""
     value = row.get(name)
-    return value if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    if not fits_in_a_line(value):
+        raise ValueError(f"{name} {value[:80]!r} has control characters")
+    return value
 
 
 def _box(text: str) -> Iterator[float]:
@@ -74,6 +81,8 @@ def _box(text: str) -> Iterator[float]:
     if parts is None:
         raise ValueError(f"bbox {text!r} is not left-top-right-bottom")
     left, top, right, bottom = (float(part) for part in parts.groups())
+    if max(right, bottom) > MOST:
+        raise ValueError(f"bbox {text[:80]!r} is beyond {MOST:g}")
     if left >= right or top >= bottom:
         raise ValueError(f"bbox {text!r} is empty: left-top-right-bottom are edges, not sizes")
     yield from (left, top, right, bottom)

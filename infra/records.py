@@ -7,9 +7,9 @@ from pathlib import Path
 from platform import python_version
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from reenactory.infra.keys import file_sha256
+from reenactory.infra.keys import digest, file_sha256
 from reenactory.infra.store import Store
 
 RECORD_NAME = "_DONE.json"
@@ -55,6 +55,12 @@ class Record(BaseModel):
     seconds: float = 0.0
     files: dict[str, FileStamp] = {}
     versions: dict[str, str] = {}
+    seal: str = ""  # digest of all the rest but the seconds; empty in records of older versions
+
+    @property
+    def proper_seal(self) -> str:
+        """What the seal is, unless something was changed since."""
+        return digest(self.model_dump_json(exclude={"seal", "seconds"}))
 
 
 def artefact_path(stage: str, key: str, name: str) -> str:
@@ -62,9 +68,20 @@ def artefact_path(stage: str, key: str, name: str) -> str:
     return f"artefacts/{stage}/{key[:2]}/{key}/{name}"
 
 
+def parse_record(payload: bytes) -> Record | None:
+    """The record in these bytes; None where they are damaged."""
+    try:
+        record = Record.model_validate_json(payload)
+    except ValidationError:
+        return None
+    return record if record.seal in ("", record.proper_seal) else None
+
+
 def read_record(store: Store, stage: str, key: str) -> Record | None:
+    """None where there is none, or a damaged one, or that of another key: the artefact is then made again."""
     path = artefact_path(stage, key, RECORD_NAME)
-    return Record.model_validate_json(store.get(path)) if store.exists(path) else None
+    record = parse_record(store.get(path)) if store.exists(path) else None
+    return record if record is not None and (record.stage, record.key) == (stage, key) else None
 
 
 def write_artefact(store: Store, record: Record, files: Mapping[str, Path]) -> Record:
@@ -73,9 +90,10 @@ def write_artefact(store: Store, record: Record, files: Mapping[str, Path]) -> R
     for name in sorted(files):
         store.put_file(artefact_path(record.stage, record.key, name), files[name])
     stamped = record.model_copy(update={"files": stamps, "versions": library_versions()})
-    payload = stamped.model_dump_json(indent=1).encode()
+    sealed = stamped.model_copy(update={"seal": stamped.proper_seal})
+    payload = sealed.model_dump_json(indent=1).encode()
     store.put(artefact_path(record.stage, record.key, RECORD_NAME), payload)
-    return stamped
+    return sealed
 
 
 @cache

@@ -6,6 +6,7 @@ from os import walk
 from pathlib import Path
 from typing import NamedTuple
 
+from reenactory.infra.addresses import user_path, without_credentials
 from reenactory.infra.pictures import PICTURE_SUFFIXES, picture_files
 from reenactory.infra.sources import VIDEO_SUFFIXES, Source, UnusableInputError, find_videos
 
@@ -26,9 +27,9 @@ def find_renders(folder: str) -> RenderFiles:
     if folder.startswith("s3://"):
         found, passed_over = find_videos([folder])
         return RenderFiles(found, [f"{passed_over} object(s) that are no videos"] if passed_over else [])
-    root = Path(folder).expanduser()
+    root = user_path(folder)
     if not root.is_dir():
-        raise UnusableInputError(f"{folder}: no such folder; give the one that holds the renders")
+        raise UnusableInputError(f"{without_credentials(folder)}: no such folder; give the one that holds the renders")
     renders: list[Source] = []
     others: list[str] = []
     for place, _, names in sorted(walk(root)):

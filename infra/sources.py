@@ -2,8 +2,10 @@
 
 import glob
 import hashlib
+import math
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,16 +14,19 @@ from stat import S_ISREG
 
 import pandas as pd
 
+from reenactory.infra.addresses import fits_in_a_line, user_path, without_credentials
 from reenactory.infra.digests import KnownDigests
 from reenactory.infra.keys import file_sha256
 from reenactory.infra.pictures import pictures_sha256
 from reenactory.infra.store import Store
+from reenactory.infra.tables import UNREADABLE, complaint
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".3gp"}
 )
 MANIFEST_SUFFIXES = frozenset({".csv", ".parquet"})
 VOXCELEB_PERSON = re.compile(r"^id\d{5}$")
+MOST_IDENTITY_CHARS = 150
 
 
 class UnusableInputError(ValueError):
@@ -57,7 +62,8 @@ def find_videos(inputs: Sequence[str]) -> tuple[list[Source], int]:
     for text in inputs:
         sources, passed_over = _expand(text)
         if not sources:
-            raise UnusableInputError(f"{text}: no video in it; known suffixes: {' '.join(sorted(VIDEO_SUFFIXES))}")
+            known = " ".join(sorted(VIDEO_SUFFIXES))
+            raise UnusableInputError(f"{without_credentials(text)}: no video in it; known suffixes: {known}")
         skipped += passed_over
         found.update({source.uri: source for source in sources})
     return _distinct_ids([found[uri] for uri in sorted(found)]), skipped
@@ -66,14 +72,16 @@ def find_videos(inputs: Sequence[str]) -> tuple[list[Source], int]:
 def _expand(text: str) -> tuple[list[Source], int]:
     if text.startswith("s3://"):
         return _from_s3(text)
-    path = Path(text).expanduser()
+    path = user_path(text)
     if path.is_file():
         return (_from_manifest(path), 0) if path.suffix.lower() in MANIFEST_SUFFIXES else ([_local(path)], 0)
     if path.is_dir():
         return _from_folder(path)
     matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file())  # noqa: PTH207 - absolute patterns
     if not matches:
-        raise UnusableInputError(f"{text}: no such file, folder or match; give a video, a folder, a glob or a manifest")
+        raise UnusableInputError(
+            f"{without_credentials(text)}: no such file, folder or match; give a video, a folder, a glob or a manifest"
+        )
     return [_local(match) for match in matches], 0
 
 
@@ -91,7 +99,7 @@ def _from_folder(folder: Path) -> tuple[list[Source], int]:
                 continue
             stat = os.lstat(f"{real}/{name}")
             if S_ISREG(stat.st_mode):
-                videos.append(Source(f"{real}/{name}", stem, _identity(stem, person), _stamp(stat)))
+                videos.append(Source(_checked_name(f"{real}/{name}"), stem, _identity(stem, person), _stamp(stat)))
             elif (place / name).is_file():  # a link; else a broken one, or a socket
                 videos.append(_local(place / name))
     return videos, others
@@ -99,6 +107,8 @@ def _from_folder(folder: Path) -> tuple[list[Source], int]:
 
 def _local(path: Path, identity: str | None = None) -> Source:
     absolute = path.resolve()
+    _checked_name(str(path))
+    _checked_name(str(absolute))
     stat = absolute.stat()
     # The names are those of the path as given: a link's target may be called after its content.
     return Source(str(absolute), path.stem, identity or identity_of(path.absolute()), _stamp(stat))
@@ -124,19 +134,49 @@ def _from_manifest(path: Path) -> list[Source]:
     """A CSV or Parquet table with a column `video` (relative paths: to the table) and optionally `identity`."""
     try:
         table = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path, dtype=str)
-    except ValueError as error:  # what pandas and pyarrow raise for files of another kind
-        raise UnusableInputError(f"{path}: not a manifest that can be read ({error})") from error
+    except UNREADABLE as error:
+        raise UnusableInputError(f"{path}: not a manifest that can be read ({complaint(error)})") from error
     if "video" not in table.columns:
         columns = ", ".join(map(str, table.columns))
         raise UnusableInputError(f"{path}: a manifest needs a column 'video' (has: {columns}); 'identity' is optional")
-    identities = table["identity"] if "identity" in table.columns else [None] * len(table)
-    sources: list[Source] = []
-    for video, identity in zip(table["video"], identities, strict=True):
-        file = Path(str(video)) if Path(str(video)).is_absolute() else path.parent / str(video)
-        if not file.is_file():
-            raise UnusableInputError(f"{path}: names {video}, which does not exist")
-        sources.append(_local(file, None if identity is None or pd.isna(identity) else str(identity)))
-    return sources
+    videos = table["video"].tolist()
+    identities = table["identity"].tolist() if "identity" in table.columns else [None] * len(table)
+    return [
+        _local(_listed(path, video), _person_named(path, identity))
+        for video, identity in zip(videos, identities, strict=True)
+    ]
+
+
+def _listed(manifest: Path, video: object) -> Path:
+    """The file that a row names."""
+    file = manifest.parent / str(video)  # an absolute path stays what it is
+    try:
+        found = isinstance(video, str) and file.is_file()
+    except OSError:  # a name that is too long
+        found = False
+    if not found:
+        raise UnusableInputError(f"{manifest}: names {without_credentials(str(video))[:200]}, which does not exist")
+    return file
+
+
+def _person_named(manifest: Path, value: object) -> str | None:
+    """The person that a row names; None where it names none. It becomes part of clip ids and of lines of text."""
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return None
+    name = str(value)
+    if not fits_in_a_line(name) or not name.strip() or len(name) > MOST_IDENTITY_CHARS:
+        raise UnusableInputError(
+            f"{manifest}: identity {name[:50]!r} is empty, has control characters or is longer than "
+            f"{MOST_IDENTITY_CHARS} characters"
+        )
+    return name
+
+
+def _checked_name(place: str) -> str:
+    """An address that tables can hold."""
+    if not fits_in_a_line(place):
+        raise UnusableInputError(f"{place!r}: the name has control characters or is not UTF-8; rename the file")
+    return place
 
 
 def _from_s3(uri: str) -> tuple[list[Source], int]:
@@ -144,9 +184,11 @@ def _from_s3(uri: str) -> tuple[list[Source], int]:
 
     from reenactory.infra.store_s3 import remedy, s3_client
 
+    if without_credentials(uri) != uri:
+        raise UnusableInputError(f"{without_credentials(uri)}: an S3 input is written s3://bucket/prefix, no more")
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-    pages = s3_client(os.getpid()).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     try:
+        pages = s3_client(os.getpid()).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         objects = [entry for page in pages for entry in page.get("Contents", [])]
     except (BotoCoreError, ClientError) as error:
         # Not chained: the text of a server's answer is not ours to print.
@@ -162,14 +204,25 @@ def _s3_source(bucket: str, key: str, stamp: str) -> Source:
 
 
 def _distinct_ids(sources: list[Source]) -> list[Source]:
-    """Two files of one name would give clips of one name: such ids get a mark made from the address."""
-    times = Counter((source.identity, source.video_id) for source in sources)
+    """Two files of one name, or of names that look the same, would give clips of one name: such ids get a mark made
+    from the address.
+    """
+    times = Counter(_looks(source) for source in sources)
     return [
         source
-        if times[source.identity, source.video_id] == 1
+        if times[_looks(source)] == 1
         else replace(source, video_id=f"{source.video_id}-{hashlib.sha256(source.uri.encode()).hexdigest()[:8]}")
         for source in sources
     ]
+
+
+def _looks(source: Source) -> str:
+    """How the beginning of its clip ids looks: composed or not, and without characters that do not show."""
+    name = f"{source.identity}#{source.video_id}"
+    if name.isascii():
+        return name
+    name = unicodedata.normalize("NFKC", name)
+    return "".join(char for char in name if unicodedata.category(char) != "Cf")
 
 
 def with_digests(store: Store, sources: Sequence[Source]) -> Iterator[Source]:

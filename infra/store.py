@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
+from reenactory.infra.addresses import user_path, without_credentials
+
 TEMP_PREFIX = ".tmp-"  # names of files under construction; never listed, never a valid object name
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")  # no part begins with a dot
-MAX_PATH_CHARS = 512  # S3 allows 1024 bytes for prefix and path together
+MAX_PATH_BYTES = 512  # S3 allows 1024 for prefix and path together
+MAX_NAME_BYTES = 255  # file systems allow no more for one name
 
 
 class MissingObject(LookupError):  # noqa: N818, it is an answer before it is an error
@@ -23,6 +26,10 @@ class MissingObject(LookupError):  # noqa: N818, it is an answer before it is an
         return f"no object {self.path!r} in {self.uri}"
 
 
+class BadPathError(ValueError):
+    """A path that would lie outside the store, or that not both kinds of store can hold."""
+
+
 class StoreUnusable(Exception):  # noqa: N818, named after what it says
     """A store that cannot be written. The message is one line: what is wrong and what to do."""
 
@@ -34,6 +41,17 @@ class StoreFailed(Exception):  # noqa: N818, named after what it says
     """
 
 
+class DamagedObject(StoreFailed):
+    """An object that is there and is not what was written."""
+
+    def __init__(self, path: str, uri: str, remedy: str) -> None:
+        super().__init__(path, uri, remedy)
+
+    def __str__(self) -> str:
+        path, uri, remedy = self.args
+        return f"{path} in {uri} is damaged: {remedy}"
+
+
 class Found(NamedTuple):
     """An object as a listing shows it."""
 
@@ -43,7 +61,7 @@ class Found(NamedTuple):
 
 
 class Store(Protocol):
-    """Objects under relative POSIX paths. Every method but `list` refuses a malformed path with ValueError.
+    """Objects under relative POSIX paths. A malformed path is refused with BadPathError.
 
     Writes are atomic and idempotent: a reader sees the old object, the new object or none, never a part. Instances are
     safe to share between threads and are pickled by their address alone, never with a credential.
@@ -104,14 +122,26 @@ class Store(Protocol):
         """
 
 
+def is_object_path(path: str) -> bool:
+    """Whether `checked_path` takes it."""
+    try:
+        checked_path(path)
+    except BadPathError:
+        return False
+    return True
+
+
 def checked_path(path: str) -> str:
-    """`path` itself when it is a relative POSIX path that both kinds of store can hold; else ValueError."""
-    if len(path) <= MAX_PATH_CHARS and PLAIN_PATH.fullmatch(path):
+    """`path` itself when it is a relative POSIX path that both kinds of store can hold; else BadPathError."""
+    if len(path) <= MAX_NAME_BYTES and PLAIN_PATH.fullmatch(path):
         return path  # nearly all of them, in a tenth of the time
     components = path.split("/")
+    encoded = path.encode(errors="replace")
     faults = {
         "is empty": not path,
-        f"is longer than {MAX_PATH_CHARS} characters": len(path) > MAX_PATH_CHARS,
+        f"is longer than {MAX_PATH_BYTES} bytes": len(encoded) > MAX_PATH_BYTES,
+        f"has a name longer than {MAX_NAME_BYTES} bytes": max(map(len, encoded.split(b"/"))) > MAX_NAME_BYTES,
+        "is no text that UTF-8 can hold": encoded.decode() != path,
         "has a NUL or a backslash": "\0" in path or "\\" in path,
         "is absolute": path.startswith("/"),
         "has an empty, '.' or '..' component": any(part in ("", ".", "..") for part in components),
@@ -119,7 +149,7 @@ def checked_path(path: str) -> str:
     }
     found = [fault for fault, present in faults.items() if present]
     if found:
-        raise ValueError(
+        raise BadPathError(
             f"object path {path[:80]!r} {' and '.join(found)}; expected a relative path such as 'a/b.json'"
         )
     return path
@@ -156,10 +186,11 @@ def _folder(uri: str) -> Path:
     if "://" not in uri:
         if not uri.strip() or "\0" in uri:
             raise StoreUnusable(f"{uri!r} names no store; give a folder or s3://bucket/prefix")
-        return Path(uri).expanduser()
+        return user_path(uri)
     parts = urlsplit(uri)
     if parts.scheme != "file":
         raise StoreUnusable(f"stores of kind {parts.scheme}:// are not supported; give a folder or s3://bucket/prefix")
     if parts.netloc not in ("", "localhost") or not parts.path:
-        raise StoreUnusable(f"{uri!r} names no local folder; write it as file:///absolute/folder or as a plain path")
+        shown = without_credentials(uri)
+        raise StoreUnusable(f"{shown!r} names no local folder; write it as file:///absolute/folder or as a plain path")
     return Path(unquote(parts.path))

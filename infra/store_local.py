@@ -10,7 +10,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO
 
-from reenactory.infra.store import TEMP_PREFIX, Found, MissingObject, StoreUnusable, checked_path
+from reenactory.infra.store import TEMP_PREFIX, Found, MissingObject, StoreUnusable, checked_path, is_object_path
 
 
 def open_local_store(root: Path) -> "LocalStore":
@@ -81,7 +81,7 @@ class LocalStore:
         if folder:
             checked_path(folder)
         walked = _walk(self.root / folder, f"{folder}/" if folder else "")
-        return (path for path in walked if path.startswith(prefix) and not _is_temp(path))
+        return (path for path in walked if path.startswith(prefix) and is_object_path(path))
 
     def look(self, prefix: str) -> Iterator[Found]:
         """As `list`, with sizes and times."""

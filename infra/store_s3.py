@@ -27,7 +27,15 @@ from botocore.exceptions import (
 )
 
 from reenactory.infra.settings import Settings
-from reenactory.infra.store import TEMP_PREFIX, Found, MissingObject, StoreFailed, StoreUnusable, checked_path
+from reenactory.infra.store import (
+    TEMP_PREFIX,
+    Found,
+    MissingObject,
+    StoreFailed,
+    StoreUnusable,
+    checked_path,
+    is_object_path,
+)
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -62,7 +70,12 @@ def s3_client(process: int) -> "S3Client":
         read_timeout=settings.s3_timeout_s,
     )
     # A session of its own: the default one is not safe to make clients from in several threads.
-    return Session().client("s3", config=retries)
+    try:
+        return Session().client("s3", config=retries)
+    except BotoCoreError:  # some are ValueErrors too
+        raise
+    except ValueError:  # its text repeats the address, with whatever is in it
+        raise StoreUnusable("AWS_ENDPOINT_URL is no address of a server; write it as http://host:port") from None
 
 
 def open_s3_store(uri: str) -> "S3Store":
@@ -174,19 +187,19 @@ class S3Store:
         return self._listed(prefix)
 
     def _listed(self, prefix: str) -> Iterator[Found]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._root + prefix)
         with self._plain_words():
+            listing = self._client.get_paginator("list_objects_v2")
+            pages = listing.paginate(Bucket=self.bucket, Prefix=self._root + prefix)
             for entry in (entry for page in pages for entry in page.get("Contents", [])):
-                if not entry["Key"].endswith("/"):  # a folder
-                    path = entry["Key"].removeprefix(self._root)
+                path = entry["Key"].removeprefix(self._root)
+                if is_object_path(path):  # a folder is none, nor is what others have put there as `..` or `a//b`
                     yield Found(path, entry["Size"], entry["LastModified"].timestamp())
 
     def unfinished(self, prefix: str) -> Iterator[Found]:
         """Multipart uploads that were begun and not completed: they are paid for, and no listing shows them."""
-        pages = self._client.get_paginator("list_multipart_uploads").paginate(
-            Bucket=self.bucket, Prefix=self._root + prefix
-        )
         with self._plain_words():
+            listing = self._client.get_paginator("list_multipart_uploads")
+            pages = listing.paginate(Bucket=self.bucket, Prefix=self._root + prefix)
             for upload in (upload for page in pages for upload in page.get("Uploads", [])):
                 name = f"{upload['Key'].removeprefix(self._root)}{UPLOAD_MARK}{upload['UploadId']}"
                 yield Found(name, 0, upload["Initiated"].timestamp())

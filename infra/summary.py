@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reenactory.infra.records import library_versions
-from reenactory.infra.store import Store
+from reenactory.infra.store import DamagedObject, Store
 
 
 class PairList(BaseModel):
@@ -103,6 +103,14 @@ def merge(run: str, flow: str, parts: Iterable[Summary]) -> Summary:
         pairs=next((part.pairs for part in reversed(parts) if part.pairs), None),
         notes=[note for part in parts for note in part.notes],
     )
+
+
+def read_summary(store: Store, path: str) -> Summary:
+    """MissingObject where there is none, DamagedObject where it cannot be read."""
+    try:
+        return Summary.model_validate_json(store.get(path))
+    except ValidationError:
+        raise DamagedObject(path, store.uri, "remove it, or run the command that wrote it again") from None
 
 
 def write_summary(store: Store, summary: Summary) -> None:

@@ -8,15 +8,21 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reenactory.infra.store import Store
+from reenactory.infra.store import DamagedObject, Store
 
+UNREADABLE = (pa.ArrowException, OSError, ValueError)  # what Arrow raises for damaged files and other contents
 ROWS_AT_ONCE = 500_000  # of a table that is written in parts
+
+
+def complaint(error: Exception) -> str:
+    """What an error says, in one short line: Arrow's own may be a page."""
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
 
 
 def table_bytes(table: pa.Table) -> bytes:
     """A table as a Parquet file; the same table gives the same bytes."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     return bytes(sink.getvalue())
 
 
@@ -26,8 +32,14 @@ def put_table(store: Store, path: str, table: pa.Table) -> None:
 
 
 def get_table(store: Store, path: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """The table, or some of its columns; MissingObject where there is none."""
-    return pq.read_table(pa.BufferReader(store.get(path)), columns=None if columns is None else list(columns))
+    """The table, or some of its columns; MissingObject where there is none, DamagedObject where it cannot be read."""
+    payload = pa.BufferReader(store.get(path))
+    try:
+        return pq.read_table(
+            payload, columns=None if columns is None else list(columns), page_checksum_verification=True
+        )
+    except UNREADABLE as error:
+        raise DamagedObject(path, store.uri, "remove it, and run the command that made it again") from error
 
 
 class TableParts:
@@ -55,7 +67,7 @@ def table_in_parts(store: Store, path: str, schema: pa.Schema) -> Iterator[Table
     """Write or replace a table part by part; it appears when the block ends well, with the same bytes each time."""
     with TemporaryDirectory() as folder:
         local = Path(folder) / "table.parquet"
-        with pq.ParquetWriter(local, schema, compression="zstd") as writer:
+        with pq.ParquetWriter(local, schema, compression="zstd", write_page_checksum=True) as writer:
             parts = TableParts(writer, schema)
             yield parts
             parts.flush()

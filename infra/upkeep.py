@@ -8,12 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from reenactory.infra.index import RecordIndex
 from reenactory.infra.index_parts import rewrite
 from reenactory.infra.keys import file_sha256
-from reenactory.infra.records import RECORD_NAME, FileStamp, Record
+from reenactory.infra.records import RECORD_NAME, FileStamp, parse_record
 from reenactory.infra.store import Found, MissingObject, Store
 
 ARTEFACTS = "artefacts/"
@@ -124,11 +122,11 @@ def faults(store: Store, stages: Sequence[str], sizes_only: bool = False) -> Ite
 def _fault(store: Store, artefact: Artefact, cache: Path, sizes_only: bool) -> Fault | None:
     path = artefact.folder + RECORD_NAME
     try:
-        record = Record.model_validate_json(store.get(path))
-    except ValidationError:
-        return Fault(path, "the record cannot be read")
+        record = parse_record(store.get(path))
     except MissingObject:
         return None  # removed since it was listed: nothing is claimed any more
+    if record is None:
+        return Fault(path, "the record is damaged")
     if (record.stage, record.key) != (artefact.stage, artefact.key):
         return Fault(path, f"the record is that of {record.stage} {record.key}")
     for name, stamp in record.files.items():

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from reenactory.infra.metadata import UnusableMetadataError
+from reenactory.infra.addresses import fits_in_a_line
+from reenactory.infra.metadata import MOST, UnusableMetadataError
 
 HEADER_LINES = 6
 COLUMNS = ("FRAME", "X", "Y", "W", "H")
@@ -56,7 +57,10 @@ def read_utterance(path: Path) -> dict[str, JsonValue]:
         UnusableMetadataError: a header, a column or a number is missing; the message names the line.
     """
     header = _header(path)
-    lines = path.read_text().splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
     names = tuple(name.strip() for name in lines[HEADER_LINES].split("\t")) if len(lines) > HEADER_LINES else ()
     if names[: len(COLUMNS)] != COLUMNS:
         raise UnusableMetadataError(f"{path}:{HEADER_LINES + 1}: columns {' '.join(COLUMNS)} expected, got {names}")
@@ -84,14 +88,20 @@ def read_utterance(path: Path) -> dict[str, JsonValue]:
 def _header(path: Path) -> dict[str, str]:
     """The named lines above the table; Identity is the person, Reference the video."""
     try:
-        with path.open() as file:
+        with path.open(encoding="utf-8") as file:
             lines = [file.readline() for _ in range(HEADER_LINES)]
     except (OSError, UnicodeDecodeError) as error:
-        raise UnusableMetadataError(f"{path}: not an utterance text file that can be read ({error})") from error
+        raise _unreadable(path, error) from error
     named = {key.strip(): value.strip() for key, colon, value in (line.partition(":") for line in lines) if colon}
     if not {"Identity", "Reference"} <= set(named):
         raise UnusableMetadataError(f"{path}: the first {HEADER_LINES} lines must name Identity and Reference")
+    if not all(fits_in_a_line(named[name]) for name in ("Identity", "Reference")):
+        raise UnusableMetadataError(f"{path}: control characters in Identity or Reference")
     return named
+
+
+def _unreadable(path: Path, error: Exception) -> UnusableMetadataError:
+    return UnusableMetadataError(f"{path}: not an utterance text file that can be read ({error})")
 
 
 def _numbers(path: Path, number: int, line: str) -> list[float]:
@@ -99,6 +109,8 @@ def _numbers(path: Path, number: int, line: str) -> list[float]:
         values = [float(text) for text in line.split("\t")[: len(COLUMNS)]]
     except ValueError as error:
         raise UnusableMetadataError(f"{path}:{number}: {error}") from error
+    if not all(abs(value) <= MOST for value in values):  # nor NaN
+        raise UnusableMetadataError(f"{path}:{number}: a number is none, or beyond {MOST:g}: {line[:80]!r}")
     if len(values) != len(COLUMNS):
         raise UnusableMetadataError(f"{path}:{number}: {len(COLUMNS)} numbers expected, got {len(values)}")
     return values
@@ -106,7 +118,7 @@ def _numbers(path: Path, number: int, line: str) -> list[float]:
 
 def _split(identity: str) -> str | None:
     """VoxCeleb1's test persons; None for VoxCeleb2, whose list is a file of its own."""
-    number = int(identity[2:]) if identity[2:].isdigit() else -1
+    number = int(identity[2:]) if identity[2:].isdecimal() else -1
     if number not in VOX1:
         return None
     return "test" if number in VOX1_TEST else "train"

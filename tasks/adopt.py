@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from reenactory.infra.video import probe, read_frames, read_picture_frames, write_video
+from reenactory.infra.pictures import picture_files
+from reenactory.infra.video import Frames, ReadSpec, probe, read_chunks, read_picture_frames, write_video
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
 from reenactory.tasks.render import NO_FRAME_GREY
 from reenactory.tasks.stage import Runtime, StageParams
@@ -69,11 +70,11 @@ def run(item: Item, params: Params, models: None) -> Sequence[Outcome]:
     refused = _size_refused(width, height, item, params)
     if refused:
         return (Rejected(Reason.SIZE_DIFFERS, refused),)
-    frames = read_picture_frames(item.video) if item.video.is_dir() else read_frames(item.video)
     expected = item.driving_count + SURPLUS[params.first_frame]
-    if len(frames) != expected:
+    frames, count = _frames(item.video, expected)
+    if count != expected:
         asked = f", so with --first-frame {params.first_frame} {expected}" if params.first_frame != "driven" else ""
-        detail = f"{len(frames)} frames, the pair has {item.driving_count}{asked}"
+        detail = f"{count} frames, the pair has {item.driving_count}{asked}"
         return (Rejected(Reason.FRAME_COUNT_DIFFERS, detail),)
     left = (params.panel - 1) * item.size_px
     frames, valid = _of_pair(frames[:, :, left : left + item.size_px], params.first_frame)
@@ -93,6 +94,20 @@ def _of_pair(frames: NDArray[np.uint8], first: FirstFrame) -> tuple[NDArray[np.u
     valid = np.ones(len(frames), np.bool_)
     valid[:1] = first not in UNSCORED
     return frames, valid
+
+
+def _frames(video: Path, wanted: int) -> tuple[Frames, int]:
+    """The frames, and how many there are; of more than are wanted only the count, for they may not fit into memory."""
+    if video.is_dir():
+        count = len(picture_files(video))
+        return read_picture_frames(video, most=wanted), count
+    chunks: list[Frames] = []
+    count = 0
+    for chunk in read_chunks(video, ReadSpec()):
+        count += len(chunk)
+        if count <= wanted:
+            chunks.append(chunk)
+    return np.concatenate(chunks or [np.empty((0, 0, 0, 3), np.uint8)]), count
 
 
 def _size(video: Path) -> tuple[int, int]:

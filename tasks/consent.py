@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reenactory.infra.tables import UNREADABLE
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.pairs import Pair
 
@@ -92,7 +93,9 @@ def _rows(path: Path, content: bytes) -> list[dict[str, object]]:
                 if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
                     raise WrongUseError(f"{path}: a TOML manifest is a list of [[{TABLE}]] tables")
                 return found
-    except (UnicodeDecodeError, csv.Error, pa.ArrowInvalid, tomllib.TOMLDecodeError) as error:
+    except WrongUseError:  # a ValueError itself
+        raise
+    except (*UNREADABLE, csv.Error) as error:  # text that is no UTF-8 or no TOML is a ValueError
         raise WrongUseError(f"{path}: not a consent manifest that can be read ({error})") from error
     raise WrongUseError(f"{path}: a consent manifest is a .csv, .parquet or .toml file")
 

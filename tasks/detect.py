@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +35,11 @@ SCHEMA = pa.schema(
 
 ROWS_AS_OBJECTS = 256  # a face is 5 KB as Python objects and 70 bytes in a table: hours of video must fit
 ROWS_PER_GROUP = 1024  # bounds what the writer holds, too; dictionaries of floats cost it ten times the data
+
+
+DEFAULT_MEGAPIXELS, DEFAULT_HOURS = 36.0, 24.0
+MOST_TERAPIXELS = 20.0  # decoded in all, at these defaults
+FRAMES_OF_ANY_FILE = 20_000
 
 
 class Params(StageParams):
@@ -70,9 +76,11 @@ class Params(StageParams):
         "'never' to keep them as they are.",
     )
     max_megapixels: float = Field(
-        default=36.0, gt=0, description="Videos with larger frames are rejected (TOO_LARGE). 8K has 33 to 35."
+        default=DEFAULT_MEGAPIXELS,
+        gt=0,
+        description="Videos with larger frames are rejected (TOO_LARGE). 8K has 33 to 35.",
     )
-    max_hours: float = Field(default=24.0, gt=0, description="Longer videos are rejected (TOO_LARGE).")
+    max_hours: float = Field(default=DEFAULT_HOURS, gt=0, description="Longer videos are rejected (TOO_LARGE).")
 
 
 @dataclass(frozen=True)
@@ -111,7 +119,7 @@ def run(item: Item, params: Params, models: Models) -> Sequence[Outcome]:
     if too_large := _too_large(info, params):
         return (Rejected(Reason.TOO_LARGE, too_large),)
     rate, deinterlace = clip_rate(info, params.fps), _deinterlace(info, params)
-    longest = int(params.max_hours * 3600 * rate)
+    longest = _most_frames(info, rate, item.video.stat().st_size, params)
     parts = [SCHEMA.empty_table()]
     rows = _no_rows()
     search = SparseSearch(models.search, models.new_shots().is_cut, params.stride)
@@ -121,8 +129,8 @@ def run(item: Item, params: Params, models: Models) -> Sequence[Outcome]:
         if found.cut:
             shots.append(frames)
         frames += 1
-        if frames > longest:  # the file did not say how long it is
-            return (Rejected(Reason.TOO_LARGE, f"more than {params.max_hours:g} hours, which is max_hours"),)
+        if frames > longest.frames:  # the file did not say how long it is, or not the truth
+            return (Rejected(Reason.TOO_LARGE, longest.why),)
         if len(rows["frame"]) >= ROWS_AS_OBJECTS:
             parts.append(pa.table(rows, schema=SCHEMA))
             rows = _no_rows()
@@ -166,6 +174,36 @@ def _too_large(info: VideoInfo, params: Params) -> str | None:
             f"{info.width}x{info.height} are {megapixels:.1f} megapixels, max_megapixels is {params.max_megapixels:g}"
         )
     return f"{hours:.1f} hours, max_hours is {params.max_hours:g}" if hours > params.max_hours else None
+
+
+class _Most(NamedTuple):
+    """How many frames a video may have, and what it says of one that has more."""
+
+    frames: int
+    why: str
+
+
+def _most_frames(info: VideoInfo, rate: Fraction, file_bytes: int, params: Params) -> _Most:
+    """The least of what its length, its decoded pixels and its own bytes allow: work is bounded, whatever a file says.
+
+    The pixels grow with both knobs: at their defaults, 24 hours of 4K at 25 frames per second pass, 6 hours of 8K too.
+    """
+    share = params.max_hours / DEFAULT_HOURS * params.max_megapixels / DEFAULT_MEGAPIXELS
+    terapixels = MOST_TERAPIXELS * share
+    limits = (
+        _Most(int(params.max_hours * 3600 * rate), f"more than {params.max_hours:g} hours, which is max_hours"),
+        _Most(
+            int(terapixels * 1e12 / (info.width * info.height)),
+            f"more than {terapixels:g} terapixels in all, which max_hours and max_megapixels give",
+        ),
+        # No codec gives a frame for less than a byte: these are repeated to fill gaps between time stamps.
+        _Most(
+            max(file_bytes, FRAMES_OF_ANY_FILE),
+            f"more than {max(file_bytes, FRAMES_OF_ANY_FILE)} frames out of "
+            f"{file_bytes} bytes: nearly all of them fill gaps between time stamps",
+        ),
+    )
+    return min(limits)
 
 
 def _deinterlace(info: VideoInfo, params: Params) -> Deinterlace:

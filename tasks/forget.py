@@ -17,7 +17,7 @@ from reenactory.infra.keys import digest
 from reenactory.infra.lineage import Lineage
 from reenactory.infra.records import RECORD_NAME
 from reenactory.infra.sources import identity_of
-from reenactory.infra.store import Store
+from reenactory.infra.store import DamagedObject, Store
 from reenactory.infra.tables import get_table, put_table, table_bytes
 from reenactory.infra.upkeep import ARTEFACTS
 from reenactory.tasks.errors import WrongUseError
@@ -185,7 +185,10 @@ class _Eraser:
         self._store.delete(path)
 
     def _json(self, path: str, traces: Traces) -> None:
-        before = json.loads(self._store.get(path))
+        try:
+            before = json.loads(self._store.get(path))
+        except ValueError:
+            raise DamagedObject(path, self._store.uri, "who is named in it is not known; remove it") from None
         after = _without(before, traces.pattern)
         if after != before:
             self._removed.edited.append(path)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reenactory.infra.keys import digest
+from reenactory.infra.tables import UNREADABLE, complaint
 from reenactory.tasks.errors import WrongUseError
 
 SCHEMA = pa.schema(
@@ -25,7 +27,8 @@ SCHEMA = pa.schema(
         ("seed", pa.int64()),
     ]
 )
-PAIR_ID = re.compile(r"[^\s./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,149}")
+PAIR_ID = re.compile(r"[^\s./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*")
+MOST_ID_BYTES = 150  # in UTF-8: a renderer's name and a suffix come behind it, and 255 are a file system's limit
 # In the file's metadata.
 DATASET = b"dataset"  # which clips table the names belong to
 SHA256 = b"pairs_sha256"
@@ -96,25 +99,43 @@ def read_pairs(path: Path) -> PairFile:
         raise WrongUseError(f"{path}: no such pair file; make one with `reenactory pairs`")
     try:
         table = _read_csv(path) if path.suffix.lower() == ".csv" else pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise WrongUseError(f"{path}: not a pair file ({str(error).splitlines()[0]})") from error
+    except UNREADABLE as error:
+        raise WrongUseError(f"{path}: not a pair file ({complaint(error)})") from error
     missing = [name for name in SCHEMA.names if name not in table.column_names]
     if missing:
         raise WrongUseError(f"{path}: not a pair file, column(s) {', '.join(missing)} missing")
     try:
         found = from_table(table)
-    except pa.ArrowInvalid as error:
-        raise WrongUseError(f"{path}: a column has values of another kind ({error})") from error
+    except UNREADABLE as error:
+        raise WrongUseError(f"{path}: a column has values of another kind ({complaint(error)})") from error
+    if any(value is None for pair in found.pairs for value in pair[:-1]):
+        raise WrongUseError(f"{path}: only the seed may be empty, and some row lacks another value")
     unknown = {pair.protocol for pair in found.pairs} - {"self", "cross"}
     if unknown:
         raise WrongUseError(f"{path}: protocols are self and cross, not {', '.join(sorted(map(str, unknown)))}")
-    unsafe = sorted(repr(pair.pair_id) for pair in found.pairs if not PAIR_ID.fullmatch(str(pair.pair_id)))
+    unsafe = sorted(repr(pair.pair_id) for pair in found.pairs if not _is_file_name(pair.pair_id))
     if unsafe:
         raise WrongUseError(
             f"{path}: pair ids become file names; no slash, control character or leading dot, at most "
-            f"150 characters; not so: {unsafe[0][:200]}"
+            f"150 bytes; not so: {unsafe[0][:200]}"
         )
+    if twice := _named_alike(found.pairs):
+        raise WrongUseError(f"{path}: two different pairs have the id {twice[:200]!r}, or ids that look the same")
     return found
+
+
+def _is_file_name(pair_id: str) -> bool:
+    return PAIR_ID.fullmatch(pair_id) is not None and len(pair_id.encode()) <= MOST_ID_BYTES
+
+
+def _named_alike(pairs: Sequence[Pair]) -> str | None:
+    """An id that two pairs have; as file names, a composed and a decomposed letter may be one."""
+    known: dict[str, Pair] = {}
+    for pair in pairs:
+        first = known.setdefault(unicodedata.normalize("NFC", pair.pair_id), pair)
+        if first[:-1] != pair[:-1]:
+            return pair.pair_id
+    return None
 
 
 def _read_csv(path: Path) -> pa.Table:

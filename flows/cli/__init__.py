@@ -1,5 +1,6 @@
 """The command line. It parses, calls a flow and prints where the results are; it decides nothing itself."""
 
+import errno
 import sys
 from typing import NoReturn
 
@@ -20,18 +21,23 @@ app.add_typer(watermark.app, name="watermark")
 def main() -> None:
     """Entry point. Wrong use ends with one line and exit code 2; a bug keeps its traceback."""
     from reenactory.flows.wrong_use import WRONG_USE
+    from reenactory.infra.addresses import without_credentials
     from reenactory.infra.store import StoreFailed
 
     try:
         app()
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
-        _refuse("; ".join(lines))
+        _refuse(without_credentials("; ".join(lines)))
     except WRONG_USE as error:
         _refuse(str(error))
     except StoreFailed as error:
         sys.stderr.write(f"reenactory: {error}; what was finished is kept, the same command goes on from there\n")
         sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        _refuse(f"{str(error.filename)[:80]}...: no file can have so long a name")
     except KeyboardInterrupt:
         sys.stderr.write("reenactory: interrupted; what was finished is kept, the same command goes on from there\n")
         sys.exit(130)

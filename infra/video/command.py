@@ -8,6 +8,8 @@ import imageio_ffmpeg
 
 # A file may name other files or addresses (playlists, concat scripts): only this file is read, and only as a video.
 PROTOCOLS = "file,pipe"
+# A header alone must not make a decoder take gigabytes: 16384x16384, 0.4 GB in 4:2:0. No camera goes so far.
+MOST_PIXELS = 1 << 28
 # Without the list a text file is "decoded" as ANSI art, and a playlist with a video's name opens what it points to.
 DEMUXERS = ",".join(
     (
@@ -52,6 +54,7 @@ def open_input(path: Path, threads: int, **options: object) -> "ffmpeg.nodes.Str
         str(path.absolute()),
         protocol_whitelist=PROTOCOLS,
         format_whitelist=DEMUXERS,
+        max_pixels=MOST_PIXELS,
         threads=threads,
         max_error_rate=1,  # errors are counted by us
         reinit_filter=0,  # a stream that changes size midway would start the graph, and frame numbers, anew

@@ -109,7 +109,7 @@ def _run(cut: Cut, spans: Sequence[CropSpan], partials: Sequence[Path], seek_s: 
 
 
 def _check_clip(span: CropSpan, partial: Path) -> None:
-    with av.open(str(partial)) as container:
+    with av.open(str(partial.absolute())) as container:
         written = sum(stream.frames for stream in container.streams.video)  # no stream where no frame came
     if written != span.frame_count:
         raise VideoFault(FaultCode.DECODE_ERROR, f"clip {span.path.name} got {written} of {span.frame_count} frames")

@@ -10,6 +10,7 @@ class FaultCode(StrEnum):
     DECODE_ERROR = "DECODE_ERROR"
     DECODE_TIMEOUT = "DECODE_TIMEOUT"
     EMPTY_FILE = "EMPTY_FILE"
+    TOO_LARGE = "TOO_LARGE"
 
 
 class VideoFault(Exception):  # noqa: N818  (a fault of data; an error would be the program's)

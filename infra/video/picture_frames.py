@@ -7,6 +7,7 @@ import av.error
 import numpy as np
 
 from reenactory.infra.pictures import numbering_fault, picture_files
+from reenactory.infra.video.command import MOST_PIXELS
 from reenactory.infra.video.decode import Frames
 from reenactory.infra.video.faults import FaultCode, VideoFault
 
@@ -34,7 +35,9 @@ def read_picture_frames(folder: Path, most: int | None = None) -> Frames:
 def _png(file: Path) -> Frames:
     """By ffmpeg: OpenCV's PNG reader fails where decord was imported before it (both bring a zlib)."""
     try:
-        found = av.CodecContext.create("png", "r").decode(av.Packet(file.read_bytes()))
+        decoder = av.CodecContext.create("png", "r")
+        decoder.options = {"max_pixels": str(MOST_PIXELS)}
+        found = decoder.decode(av.Packet(file.read_bytes()))
     except av.error.FFmpegError:
         found = []
     if not found:

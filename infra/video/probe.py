@@ -15,14 +15,16 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from reenactory.infra.video.command import DEMUXERS, PROTOCOLS
+from reenactory.infra.video.command import DEMUXERS, MOST_PIXELS, PROTOCOLS
 from reenactory.infra.video.faults import FaultCode, VideoFault
 
 _SLOWEST, _FASTEST = Fraction(1), Fraction(240)
 _PACKETS_TO_FIRST_FRAME = 250
 _UNEVEN_SHARE = 0.02  # of the frame intervals; one odd interval at a cut does not make a file variable
 _MICROSECOND = Fraction(1, 1_000_000)
+_DECODER_OPTIONS = {"max_pixels": str(MOST_PIXELS)}
 _JUMPABLE = "mov,mp4,m4a,3gp,3g2,mj2"
+_OPTIONS = {"protocol_whitelist": PROTOCOLS, "format_whitelist": DEMUXERS, **_DECODER_OPTIONS}
 _TWO_FIELDS = (2, 3, 4, 5)  # tt, bb, tb, bt; 0 is unknown, 1 progressive
 
 
@@ -62,8 +64,9 @@ class VideoInfo:
 def probe(path: Path, timeout_s: float = 20.0) -> VideoInfo:
     """Read the header and decode the first frame (5-25 ms).
 
-    Raises `VideoFault`: EMPTY_FILE, NO_VIDEO_STREAM, DECODE_ERROR (not a video container, no decoder, no frame decodes
-    at the beginning), DECODE_TIMEOUT after `timeout_s` of waiting for the file. OSError when the path cannot be read.
+    Raises `VideoFault`: EMPTY_FILE, NO_VIDEO_STREAM, TOO_LARGE (a frame of more than `MOST_PIXELS`), DECODE_ERROR (not
+    a video container, no decoder, no frame decodes at the beginning), DECODE_TIMEOUT after `timeout_s` of waiting for
+    the file. OSError when the path cannot be read.
     """
     if not path.is_file():
         raise FileNotFoundError(f"probe: no regular file at {path}")
@@ -79,9 +82,10 @@ def probe(path: Path, timeout_s: float = 20.0) -> VideoInfo:
 
 @contextmanager
 def _opened(path: Path, timeout_s: float) -> Iterator[InputContainer]:
-    options = {"protocol_whitelist": PROTOCOLS, "format_whitelist": DEMUXERS}
     try:
-        with av.open(str(path.absolute()), options=options, timeout=(timeout_s, timeout_s)) as container:
+        with av.open(
+            str(path.absolute()), options=_OPTIONS, timeout=(timeout_s, timeout_s), metadata_errors="replace"
+        ) as container:
             yield container
     except (av.error.ExitError, av.error.TimeoutError) as error:
         raise VideoFault(FaultCode.DECODE_TIMEOUT, f"the header did not arrive within {timeout_s:g} s") from error
@@ -97,6 +101,10 @@ def _video_stream(container: InputContainer) -> VideoStream:
         if not stream.disposition & pictures:
             if not _decodable(stream):
                 raise VideoFault(FaultCode.DECODE_ERROR, f"no decoder for video stream {stream.index}")
+            if stream.width * stream.height > MOST_PIXELS:
+                said = f"{stream.width}x{stream.height} are more than {MOST_PIXELS / 1e6:.0f} megapixels"
+                raise VideoFault(FaultCode.TOO_LARGE, said)
+            stream.codec_context.options = _DECODER_OPTIONS
             return stream
     kinds = ", ".join(sorted(stream.type for stream in container.streams)) or "none"
     raise VideoFault(FaultCode.NO_VIDEO_STREAM, f"streams found: {kinds}")

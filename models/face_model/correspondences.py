@@ -38,7 +38,7 @@ class Correspondences(NamedTuple):
 
 def read_correspondences() -> Correspondences:
     """What is kept beside this file."""
-    with np.load(FILE) as data:
+    with np.load(FILE, allow_pickle=False) as data:
         scale, sine, cosine = data["turn"].tolist()
         return Correspondences(
             data["triangles"].astype(np.int64),

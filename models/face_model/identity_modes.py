@@ -50,7 +50,7 @@ class IdentityModes(NamedTuple):
 
 def read_identity_modes() -> IdentityModes:
     """The modes that are kept beside this file."""
-    with np.load(FILE) as data:
+    with np.load(FILE, allow_pickle=False) as data:
         return IdentityModes(
             [str(name) for name in data["targets"]],
             data["mean"].astype(np.int64),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from reenactory.infra.entries import Entry
 from reenactory.infra.index import RecordIndex
 from reenactory.infra.store import Store
-from reenactory.infra.summary import Summary
+from reenactory.infra.summary import read_summary
 from reenactory.tasks.report.run import RunData
 from reenactory.tasks.scoring import Rendered
 
@@ -94,5 +94,5 @@ def _flows(store: Store, data: RunData) -> Iterator[FlowCost]:
     for flow, run, name in (preparing, *rendering, ("evaluate", data.run, "evaluate")):
         path = f"runs/{run}/summary-{name}.json"
         if store.exists(path):
-            summary = Summary.model_validate_json(store.get(path))
+            summary = read_summary(store, path)
             yield FlowCost(flow, summary.seconds, sum(summary.computed.values()), sum(summary.cached.values()))

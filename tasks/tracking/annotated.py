@@ -37,7 +37,7 @@ def annotated_clips(
 def _span(row: Row, faces: Faces) -> tuple[int, int]:
     """From the time of the first FRAME to that of the last, which is not part of it, or to the end of the video."""
     start, stop = (first_frame(row, edge, faces.rate) for edge in ("start", "end"))
-    return start, min(stop, len(faces.count))
+    return max(0, start), min(stop, len(faces.count))
 
 
 def _tracks(row: Row, picture: Picture, faces: Faces, rules: TrackFilters) -> list[Track]:

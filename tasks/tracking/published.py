@@ -64,7 +64,7 @@ def _track(row: Row, meta: Mapping[str, str], faces: Faces) -> Track:
 def _faces_in(box: np.ndarray[tuple[int], np.dtype[np.int64]], start: int, stop: int, faces: Faces) -> dict[int, int]:
     """By frame, the row of the face that overlaps the box most."""
     chosen: dict[int, int] = {}
-    for frame in range(start, min(stop, len(faces.count))):
+    for frame in range(max(0, start), min(stop, len(faces.count))):
         rows = faces.rows(frame)
         overlap = iou(box, faces.boxes[rows])
         if len(overlap) and overlap.max() > 0:
@@ -74,7 +74,7 @@ def _faces_in(box: np.ndarray[tuple[int], np.dtype[np.int64]], start: int, stop:
 
 def _fault(track: Track, meta: Mapping[str, str], frames: int) -> Dropped | None:
     stop = track.start_frame + track.frame_count
-    if stop > frames or track.frame_count < 1:
+    if track.start_frame < 0 or stop > frames or track.frame_count < 1:
         detail = f"metadata names frames {track.start_frame} to {stop}, video has {frames}"
         return Dropped(track, Reason.SPAN_OUTSIDE_VIDEO, detail)
     left, top, right, bottom = track.union

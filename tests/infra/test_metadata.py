@@ -81,3 +81,16 @@ def test_a_file_that_is_no_csv(tmp_path: Path, content: bytes | None) -> None:
         path.write_bytes(content)
     with pytest.raises(UnusableMetadataError, match="not a metadata CSV"):
         read_metadata(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("start", "1e300"), ("end", "1e10"), ("fps", "1e-320"), ("bbox", f"1-2-3-{'9' * 400}"), ("person_id", "a\x1b[2J")],
+)
+def test_numbers_and_names_beyond_all_sense_are_refused(tmp_path: Path, column: str, value: str) -> None:
+    row = {"video_id": "v", "start": "0", "end": "9", "bbox": "1-2-3-4", "fps": "25", "width": "320", "height": "180"}
+    row["person_id"] = "ann"
+    path = tmp_path / "m.csv"
+    path.write_text(",".join(row) + "\n" + ",".join((row | {column: value}).values()) + "\n")
+    with pytest.raises(UnusableMetadataError, match=r"m\.csv:2: "):
+        read_metadata(path)

@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from reenactory.infra.index import RecordIndex, rebuild_index
+from reenactory.infra.lineage import Lineage
 from reenactory.infra.records import RECORD_NAME, Record, artefact_path, read_record, write_artefact
-from reenactory.infra.store import Store, open_store
+from reenactory.infra.store import DamagedObject, Store, open_store
 from reenactory.infra.store_local import LocalStore
+from reenactory.infra.upkeep import faults
 
 RECORD = Record(
     key="ab" * 16,
@@ -61,7 +64,7 @@ def test_round_trip(store: Store, files: dict[str, Path]) -> None:
     assert read_record(store, "crop", RECORD.key) is None
     written = write_artefact(store, RECORD, files)
     assert read_record(store, "crop", RECORD.key) == written
-    assert written.model_copy(update={"files": {}, "versions": {}}) == RECORD
+    assert written.model_copy(update={"files": {}, "versions": {}, "seal": ""}) == RECORD
     for name, path in files.items():
         stored = store.get(artefact_path("crop", RECORD.key, name))
         assert stored == path.read_bytes()
@@ -85,3 +88,30 @@ def test_a_write_that_fails_leaves_no_record(tmp_path: Path, files: dict[str, Pa
 def test_an_unknown_field_is_refused() -> None:
     with pytest.raises(ValidationError):
         Record.model_validate({**RECORD.model_dump(), "colour": "red"})
+
+
+def test_a_record_that_was_changed_since_counts_as_none(store: Store, files: dict[str, Path]) -> None:
+    """Still valid JSON of the right form: only the seal tells."""
+    write_artefact(store, RECORD, files)
+    path = artefact_path("crop", RECORD.key, RECORD_NAME)
+    payload = store.get(path)
+    assert b"box_ltrb" in payload
+    store.put(path, payload.replace(b"box_ltrb", b"box_ltrc"))
+    assert read_record(store, "crop", RECORD.key) is None
+    assert RecordIndex(store).get("crop", RECORD.key) is None
+    assert rebuild_index(store) == 0
+    assert [fault.problem for fault in faults(store, ["crop"]) if fault] == ["the record is damaged"]
+    with pytest.raises(DamagedObject, match="verify --repair"):
+        Lineage(store)
+    store.put(path, payload)
+    assert rebuild_index(store) == 1
+
+
+def test_the_seal_does_not_depend_on_the_time_taken_and_older_records_have_none(
+    store: Store, files: dict[str, Path]
+) -> None:
+    written = write_artefact(store, RECORD, files)
+    assert write_artefact(store, RECORD.model_copy(update={"seconds": 9.0}), files).seal == written.seal
+    old = written.model_copy(update={"seal": ""})
+    store.put(artefact_path("crop", RECORD.key, RECORD_NAME), old.model_dump_json().encode())
+    assert read_record(store, "crop", RECORD.key) == old

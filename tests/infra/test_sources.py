@@ -169,3 +169,45 @@ class TestDigests:
         stamp = (Path(store.uri.removeprefix("file://")) / DIGEST_TABLE).stat().st_mtime_ns
         list(with_digests(store, found))
         assert (Path(store.uri.removeprefix("file://")) / DIGEST_TABLE).stat().st_mtime_ns == stamp
+
+
+def test_names_that_look_the_same_get_a_mark(tree: Tree) -> None:
+    """Composed and decomposed, with a character that does not show: three files, three ids that can be told apart."""
+    folder = tree("caf\u00e9.mp4", "cafe\u0301.mp4", "caf\u00e9\u200b.mp4", "other.mp4")
+    ids = [source.video_id for source in find_videos([str(folder)])[0]]
+    marked = [name for name in ids if name != "other"]
+    assert len(ids) == 4 and len({name[-9:] for name in marked}) == 3 and all(name[-9] == "-" for name in marked)
+
+
+def test_a_hash_sign_in_an_identity_does_not_make_two_clips_one(tree: Tree) -> None:
+    folder = tree("a/c.mp4", "b/b#c.mp4")
+    (folder / "m.csv").write_text("video,identity\na/c.mp4,a#b\nb/b#c.mp4,a\n")
+    names = {f"{source.identity}#{source.video_id}" for source in find_videos([str(folder / "m.csv")])[0]}
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize("identity", ["a\u2028b", "a\x1b[31mb", " ", "x" * 151])
+def test_an_identity_is_a_short_text_in_one_line(tree: Tree, identity: str) -> None:
+    folder = tree("a.mp4")
+    pd.DataFrame({"video": ["a.mp4"], "identity": [identity]}).to_parquet(folder / "m.parquet")
+    with pytest.raises(UnusableInputError, match="identity"):
+        find_videos([str(folder / "m.parquet")])
+
+
+@pytest.mark.parametrize("name", [b"a\xff.mp4", b"a\nb.mp4", b"a\x1b[2J.mp4"])
+def test_a_name_that_no_table_can_hold(tree: Tree, name: bytes) -> None:
+    folder = tree("good.mp4")
+    (folder / os.fsdecode(name)).touch()
+    with pytest.raises(UnusableInputError, match="rename the file"):
+        find_videos([str(folder)])
+
+
+@pytest.mark.parametrize("video", ["x" * 300, "a\0b", "", "\udcff", 7])
+def test_a_manifest_that_names_what_no_file_is_called(tree: Tree, video: object) -> None:
+    folder = tree("a.mp4")
+    try:
+        pd.DataFrame({"video": [video]}).to_parquet(folder / "m.parquet")
+    except UnicodeEncodeError:
+        pytest.skip("Parquet cannot hold it")
+    with pytest.raises(UnusableInputError, match="does not exist"):
+        find_videos([str(folder / "m.parquet")])

@@ -103,7 +103,24 @@ def test_names_that_are_hard_to_carry(store: Store) -> None:
     assert list(store.list("")) == sorted(names)
 
 
-BAD_PATHS = ["", "/a", "a/", "a//b", "..", "a/../b", "./a", "a/.", "a\\b", "a\0b", "a" * 513, ".tmp-1", "a/.tmp-1"]
+BAD_PATHS = [
+    "",
+    "/a",
+    "a/",
+    "a//b",
+    "..",
+    "a/../b",
+    "./a",
+    "a/.",
+    "a\\b",
+    "a\0b",
+    "a/" * 300 + "a",
+    "a" * 256,
+    "\u00e9" * 128,
+    "a\udcff",
+    ".tmp-1",
+    "a/.tmp-1",
+]
 
 
 def test_malformed_paths_are_refused_by_every_method(store: Store, tmp_path: Path) -> None:
@@ -342,3 +359,19 @@ def test_a_fork_makes_a_client_of_its_own(moto_server: S3Server, monkeypatch: py
     assert store_s3.s3_client(1) is store_s3.s3_client(1)
     assert store_s3.s3_client(1) is not store_s3.s3_client(2)
     forget_client()
+
+
+@pytest.mark.parametrize("key", ["artefacts/../../outside", "artefacts//x", "artefacts/a\\b", "/artefacts/x"])
+def test_keys_that_others_put_into_the_bucket_are_not_taken_for_objects(
+    moto_server: S3Server, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """A listing's paths are read, copied below a cache folder and deleted: none may point elsewhere."""
+    for name, value in moto_server.environment.items():
+        monkeypatch.setenv(name, value)
+    store_s3.s3_client.cache_clear()
+    prefix = f"foreign-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+    store = open_store(f"s3://{moto_server.bucket}/{prefix}")
+    store.put("artefacts/ours", b"x")
+    store_s3.s3_client(os.getpid()).put_object(Bucket=moto_server.bucket, Key=f"{prefix}/{key}", Body=b"theirs")
+    assert list(store.list("")) == ["artefacts/ours"]
+    store_s3.s3_client.cache_clear()

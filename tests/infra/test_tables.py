@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reenactory.infra import tables
-from reenactory.infra.store import MissingObject, open_store
+from reenactory.infra.store import DamagedObject, MissingObject, open_store
 from reenactory.infra.tables import get_table, put_table, table_in_parts
 
 SCHEMA = pa.schema([("name", pa.string()), ("value", pa.int64())])
@@ -45,3 +45,14 @@ def test_work_that_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
     assert get_table(store, "t.parquet").num_rows == 3
     with pytest.raises(MissingObject):
         get_table(store, "u.parquet")
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.999])
+def test_a_damaged_table_is_said_to_be_so(tmp_path: Path, place: float) -> None:
+    store = open_store(str(tmp_path))
+    put_table(store, "t.parquet", part(0, 1000))
+    data = bytearray(store.get("t.parquet"))
+    data[int(place * len(data))] ^= 255
+    store.put("t.parquet", bytes(data))
+    with pytest.raises(DamagedObject, match=r"t\.parquet in .* is damaged: remove it"):
+        get_table(store, "t.parquet")

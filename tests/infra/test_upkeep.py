@@ -162,7 +162,7 @@ DAMAGE: dict[Callable[[Store, str, str], None], tuple[str, bool]] = {
     cut_short: ("clip.mp4 has 3 bytes, the record says 8", True),
     changed: ("clip.mp4 has another sha256 than the record says", False),
     gone: ("clip.mp4 is missing", True),
-    torn: ("the record cannot be read", True),
+    torn: ("the record is damaged", True),
     of_another: (f"the record is that of crop {9:032x}", True),
 }
 

@@ -88,3 +88,14 @@ def test_files_of_another_kind_and_empty_folders(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("X \t", ""))
     with pytest.raises(UnusableMetadataError, match="columns FRAME X Y W H expected"):
         read_utterance(path)
+
+
+@pytest.mark.parametrize(
+    "row", [b"inf\t0.1\t0.1\t0.2\t0.2", b"1\tnan\t0.1\t0.2\t0.2", b"1\t0.1\t0.1\t1e300\t0.2", b"\xff\xfe"]
+)
+def test_rows_beyond_all_sense_are_refused(tmp_path: Path, row: bytes) -> None:
+    head = b"Identity  : \tid00017\nReference : \tv\nOffset    : \t1\nFV Conf   : \t1\nASD Conf  : \t1\n\n"
+    path = tmp_path / "00001.txt"
+    path.write_bytes(head + b"FRAME \tX \tY \tW \tH \n1\t0.1\t0.1\t0.2\t0.2\n" + row + b"\n")
+    with pytest.raises(UnusableMetadataError, match=r"00001\.txt"):
+        read_utterance(path)

@@ -87,3 +87,23 @@ def test_interlaced_video_is_known_by_its_flags(tmp_path: Path, knob: str, field
     made = verdict(video, tmp_path, deinterlace=knob)
     assert isinstance(made, Made) and made.facts["deinterlace"] == done
     assert made.frames == 4
+
+
+def test_a_gap_between_time_stamps_is_not_filled_for_hours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve small pictures, an hour between two of them: 90,000 frames at 25 per second out of a few kilobytes."""
+    monkeypatch.setattr(detect, "FRAMES_OF_ANY_FILE", 100)
+    gap = tmp_path / "gap.mkv"
+    picture = ["-f", "lavfi", "-i", "color=gray:s=64x48:r=25", "-frames:v", "12"]
+    times = ["-vf", "setpts='if(lt(N,6),N,N+90000)/25/TB'", "-fps_mode", "vfr", "-c:v", "libx264"]
+    subprocess.run([command.ffmpeg_executable(), "-v", "error", *picture, *times, str(gap)], check=True)
+    found = verdict(gap, tmp_path, fps=25, height_px=64)
+    assert isinstance(found, Rejected) and found.reason is Reason.TOO_LARGE
+    assert f"out of {gap.stat().st_size} bytes" in found.detail
+
+
+def test_pixels_in_all_are_bounded_by_both_knobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detect, "MOST_TERAPIXELS", 1e-6)  # four of the video's frames
+    video = locate("demo_no_face")
+    found = verdict(video, tmp_path)
+    assert isinstance(found, Rejected) and found.reason is Reason.TOO_LARGE and "terapixels" in found.detail
+    assert isinstance(verdict(video, tmp_path, max_hours=24_000_000), Made)

@@ -287,6 +287,8 @@ class TestPublishedMetadata:
         assert len(clips(tmp_path, table(still(200), 200), (published(),))) == 1
         assert reason(tmp_path, table(still(200), 200), (published(end=100),)) == "SPAN_OUTSIDE_VIDEO"
         assert reason(tmp_path, table(still(50), 50), (published(),)) == "SPAN_OUTSIDE_VIDEO"
+        before = published(start=-1_000_000_000)
+        assert reason(tmp_path, table(still(50), 50), (before,)) == "SPAN_OUTSIDE_VIDEO"
 
     def test_a_box_outside_the_picture_drops_its_own_clip_only(self, tmp_path: Path) -> None:
         rows = (published(), published(start=0, box_ltrb=[50.0, 60.0, 501.0, 200.0]))
