@@ -17,9 +17,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from reenactory.models.flow3d.animation import animate, prepare
 from reenactory.models.flow3d.composition import compose
-from reenactory.models.flow3d.config import PRESETS, Flow3dConfig
+from reenactory.models.flow3d.config import Flow3dConfig
 from reenactory.models.flow3d.examples import Batch
 from reenactory.models.flow3d.network import Flow3d, initialised
+from reenactory.models.flow3d.presets import PRESETS
 from reenactory.models.flow3d.trainer import Trainer
 from reenactory.models.perceptual.weights import from_lpips
 from reenactory.models.weights import locate
@@ -57,8 +58,8 @@ def rendering(network: Flow3d, device: torch.device, frames: int, rounds: int) -
 
     @torch.inference_mode()
     def bare_frame(window: torch.Tensor) -> None:
-        code, person = network.mapping(window), network.person(image, matte)
-        face = network.refine(person, network.warp(person, code), code)
+        code, person = network.code(moves[:1], window), network.person(image, matte)
+        face = network.refine(person, network.warp(person, matte, code), code)
         network.inpaint(compose(face.picture, matte, image, matte), code)
 
     def bare() -> None:
@@ -66,7 +67,7 @@ def rendering(network: Flow3d, device: torch.device, frames: int, rounds: int) -
             bare_frame(moves[index : index + 1])
 
     def render() -> None:
-        for _ in animate(network, prepare(network, picture, alpha), windows, matter):
+        for _ in animate(network, prepare(network, picture, alpha, windows[0, :, 13]), windows, matter):
             pass
 
     with FlopCounterMode(display=False) as counter:
@@ -92,7 +93,8 @@ def training(config: Flow3dConfig, device: torch.device, rounds: int) -> None:
     def windows() -> np.ndarray:
         return draw.normal(size=(count, 73, 27)).astype(np.float32)
 
-    batch = Batch(frames(), frames()[..., 0], windows(), frames(), frames()[..., 0], windows())
+    points = draw.uniform(size=(count, 2, 68, 2)).astype(np.float32)
+    batch = Batch(frames(), frames()[..., 0], windows(), frames(), frames()[..., 0], windows(), points)
     for phase, first in ((1, 0), (2, config.training.phase_1.steps)):
         trainer.steps_done = first
         trainer.step(batch)

@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from reenactory.flows.workplace import Name
-from reenactory.models.flow3d.config import ABLATIONS, Flow3dConfig, changed, preset
+from reenactory.models.flow3d.config import Flow3dConfig, changed
+from reenactory.models.flow3d.presets import ABLATIONS, preset
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.synthetic_pack import SyntheticFaces
 from reenactory.tasks.training_pack import DEFAULT_QUALITY
@@ -23,7 +24,8 @@ class TrainRequest(BaseModel):
     )
     name: Name = Field(default="flow3d", description="Name of the run that the training is.")
     config: Path | None = Field(default=None, description="TOML: preset, ablations, and tables of changed values.")
-    preset: str | None = Field(default=None, description="paper, small or tiny; over the file's.")
+    preset: str | None = Field(default=None, description="paper, small, demo or tiny; over the file's.")
+    ablations: list[str] = Field(default=[], description="What is switched off, beside what the file says.")
     held_out: list[str] = Field(default=[], description="Identities to validate on. Default: split test, or one in 8.")
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$", description="auto takes a GPU where there is one.")
     workers: int = Field(
@@ -65,7 +67,7 @@ def configured(request: TrainRequest) -> Flow3dConfig:
     given = _given(request)
     try:
         config = preset(request.preset or given.preset)
-        for name in given.ablations:
+        for name in [*given.ablations, *request.ablations]:
             if name not in ABLATIONS:
                 raise WrongUseError(f"no ablation {name!r}; there are: {', '.join(ABLATIONS)}")
             config = changed(config, ABLATIONS[name])

@@ -57,7 +57,21 @@ class BuiltSource:
         return f"built from data in the package {self.package} ({self.archive})"
 
 
-Source = UrlSource | PackageSource | BuiltSource
+@dataclass(frozen=True, config=_EXACT)
+class BundledSource:
+    """A file that comes with this package, since nobody else has it."""
+
+    bundled: Annotated[str, AfterValidator(_inside)]  # path below models/
+
+    @property
+    def path(self) -> Path:
+        return CATALOGUE_FILE.parent / self.bundled
+
+    def __str__(self) -> str:
+        return f"{self.bundled}, which comes with reenactory"
+
+
+Source = UrlSource | PackageSource | BuiltSource | BundledSource
 
 
 @dataclass(frozen=True, config=_EXACT)
@@ -73,6 +87,7 @@ class CatalogueEntry:
     bytes: Annotated[int, Field(ge=0)]
     kind: Literal["weights", "clip"]
     sources: tuple[Source, ...] = ()
+    extractors: tuple[str, ...] = ()  # whose coefficients weights were trained on; (): any, or none at all
 
     @property
     def user_supplied(self) -> bool:

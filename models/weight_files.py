@@ -11,7 +11,7 @@ from typing import Literal
 
 import platformdirs
 
-from reenactory.models.catalogue import BuiltSource, CatalogueEntry, PackageSource, Source, UrlSource
+from reenactory.models.catalogue import BuiltSource, BundledSource, CatalogueEntry, PackageSource, Source, UrlSource
 
 OVERRIDES_VARIABLE = "REENACTORY_WEIGHTS"  # an environment variable, so that it reaches worker processes
 CACHE_VARIABLE = "REENACTORY_CACHE"
@@ -148,7 +148,7 @@ def ways_to_get(missing: Sequence[CatalogueEntry], tried: Mapping[str, Sequence[
 
 
 def _published(source: Source) -> str:
-    kinds = {UrlSource: "address: ", PackageSource: "package: ", BuiltSource: ""}
+    kinds = {UrlSource: "address: ", PackageSource: "package: ", BuiltSource: "", BundledSource: ""}
     return f"{kinds[type(source)]}{source}"
 
 

@@ -41,6 +41,7 @@ __all__ = [
     "overrides_text",
     "require",
     "sha256_of",
+    "trained_on",
     "verify",
 ]
 
@@ -109,6 +110,11 @@ def sha256_of(name: str) -> str:
     if given is None and entry.user_supplied:
         raise WeightMissing(ways_to_get([entry]))
     return entry.sha256 if given is None else file_sha256(given)
+
+
+def trained_on(name: str) -> tuple[str, ...]:
+    """Whose coefficients the catalogue's weights were trained on; () of the user's own file, which says it itself."""
+    return () if _given(name) is not None else _entry(name).extractors
 
 
 def overridden() -> bool:

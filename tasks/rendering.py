@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from reenactory.infra.index import RecordIndex
 from reenactory.infra.keys import canonical_json, digest
 from reenactory.models.renderers.protocol import RendererCard
+from reenactory.models.weights import trained_on
 from reenactory.tasks.crop_mode import require_one_mode
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.extractors import check_one_extractor, extractor_named
@@ -74,13 +75,14 @@ def check_understood(card: RendererCard, pairs: Sequence[Pair], clips: Mapping[s
     Raises:
         WrongUseError: the pairs' clips were fitted by an extractor that the renderer does not know.
     """
-    for pair in pairs if card.extractors else ():
+    understood = card.extractors or next(filter(None, map(trained_on, card.weights)), ())
+    for pair in pairs if understood else ():
         used = extractor_named(clips[pair.driving_clip].get("extractor"))
-        if used not in card.extractors:
+        if used not in understood:
             raise WrongUseError(
-                f"renderer {card.name} understands the coefficients of {' and '.join(card.extractors)}, and those of "
+                f"renderer {card.name} understands the coefficients of {' and '.join(understood)}, and those of "
                 f"{pair.driving_clip} are by {used}: run `reenactory preprocess` with --set face3d.extractor="
-                f"{card.extractors[0]}"
+                f"{understood[0]}"
             )
 
 

@@ -33,6 +33,7 @@ class _Decoded(NamedTuple):
     frames: NDArray[np.uint8]
     alphas: NDArray[np.uint8]
     descriptors: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
 
 
 def usable(rows: Sequence[ClipRow]) -> list[ClipRow]:
@@ -78,6 +79,7 @@ def pack_key(rows: Sequence[ClipRow], held_out: Set[str], image_px: int, jpeg_qu
                 "held_out": list[JsonValue](sorted(held_out)),
                 "image_px": image_px,
                 "jpeg_quality": jpeg_quality,
+                "landmarks": True,
             }
         )
     )
@@ -99,7 +101,7 @@ def write_pack(
         for clip in _decoded(store, ordered, Path(cache)):
             person = str(clip.row["identity"])
             name = str(clip.row["clip_id"])
-            writer.add(name, person, person in held_out, clip.frames, clip.alphas, clip.descriptors)
+            writer.add(name, person, person in held_out, *clip[1:])
             report(len(clip.frames))
     facts = {"key": pack_key(ordered, held_out, image_px, jpeg_quality), "made_of": _made_of(ordered)}
     writer.close({**facts, "extractor": ordered[0].get("extractor")})
@@ -122,7 +124,9 @@ def _decode(store: Store, row: ClipRow, cache: Path) -> _Decoded:
     frames = read_frames(local("crop", "clip.mp4"))
     alphas = read_frames(local("matte", "alpha.mkv"), ReadSpec(pixel_format="gray"))
     table = get_table(store, artefact_path("face3d", str(row["face3d_key"]), "coefficients.parquet"))
-    return _Decoded(row, frames, alphas, descriptors(table))
+    points = np.array([[np.nan] * 136 if row is None else row for row in table["landmarks"].to_pylist()], np.float32)
+    landmarks = (points.reshape(-1, 68, 2) + 0.5) / frames.shape[1]
+    return _Decoded(row, frames, alphas, descriptors(table), landmarks)
 
 
 def _keys(row: ClipRow) -> list[str]:

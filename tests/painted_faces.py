@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reenactory.models.flow3d.config import PRESETS, Flow3dConfig, changed
+from reenactory.models.flow3d.config import Flow3dConfig, changed
 from reenactory.models.flow3d.pack import PackWriter
+from reenactory.models.flow3d.presets import PRESETS
 from reenactory.models.perceptual.vgg import BLOCKS, Layer, VggFeatures
 
 SIDE = 64

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from reenactory.flows.cli.options import DeviceOption, PrefectOption, RayAddressOption, StoreOption, WeightsOption
-from reenactory.flows.cli.shell import run_flow, use_cluster, use_weights
+from reenactory.flows.cli.shell import console, finish, run_flow, use_cluster, use_weights
 
 app = typer.Typer()
 
@@ -22,7 +22,7 @@ def train(
     config: Annotated[
         Path | None, typer.Option(help="TOML: preset, ablations, tables [network], [losses], [training], [synthetic].")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="paper, small or tiny; over the file's.")] = None,
+    preset: Annotated[str | None, typer.Option(help="paper, small, demo or tiny; over the file's.")] = None,
     held_out: Annotated[list[str] | None, typer.Option(help="An identity to validate on (repeatable).")] = None,
     device: DeviceOption = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Ray Train workers; 0 = in this process.")] = 0,
@@ -35,6 +35,9 @@ def train(
         Path | None, typer.Option(help="Only write the training data into this folder, for another machine.")
     ] = None,
     jpeg_quality: Annotated[int, typer.Option(help="Of the packed frames; 0 = raw.")] = 95,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="Train the whole system and each of the paper's ablations; a table.")
+    ] = False,
     weights: WeightsOption = None,
     prefect: PrefectOption = False,
 ) -> None:
@@ -61,4 +64,10 @@ def train(
             "jpeg_quality": jpeg_quality,
         }
     )
+    if ablations:
+        from reenactory.flows.ablations import ablation_table, train_ablations
+
+        summary = train_ablations(request)
+        console().print(ablation_table(request))
+        finish(summary, summary.outputs)
     run_flow(start, request, "train_network", prefect)

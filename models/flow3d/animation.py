@@ -9,10 +9,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reenactory.models.flow3d.composition import compose
-from reenactory.models.flow3d.network import Face, Flow3d
+from reenactory.models.flow3d.carrying import carry
+from reenactory.models.flow3d.composition import compose, foreground
+from reenactory.models.flow3d.config import MAX_RADIUS
+from reenactory.models.flow3d.network import Face, Flow3d, Painted, Warped
 
 BATCH = {"cuda": 32, "cpu": 4}
+NOBODY = 0.05  # alpha that a network leaves where nobody is
+DRAWN, LEFT = 0.3, 0.7  # of a pixel, that a stage kept: under the first it was drawn anew, over the second it was left
 
 
 class Matter(Protocol):
@@ -25,23 +29,29 @@ class SourceState(NamedTuple):
     """What depends on the source alone; all of batch size 1, on the network's device."""
 
     frame: Tensor  # (1, 3, H, W) in [-1, 1], at its own size
+    matte: Tensor  # (1, 1, H, W) in [0, 1]
     image: Tensor  # (1, 3, S, S), at the network's
     alpha: Tensor  # (1, 1, S, S)
     person: Tensor  # (1, 3, S, S)
     volume: Tensor
     lifted: Tensor
+    window: Tensor  # (1, 73, 27), standing still
 
 
 @torch.inference_mode()
-def prepare(network: Flow3d, frame: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> SourceState:
-    """Args: frame (H, W, 3) uint8 RGB, alpha (H, W) uint8, of any one size."""
+def prepare(
+    network: Flow3d, frame: NDArray[np.uint8], alpha: NDArray[np.uint8], descriptor: NDArray[np.float32]
+) -> SourceState:
+    """Args: frame (H, W, 3) uint8 RGB, alpha (H, W) uint8, of any one size; descriptor (73,) of that frame."""
     device = next(network.parameters()).device
     whole = torch.from_numpy(np.ascontiguousarray(frame)).to(device).permute(2, 0, 1)[None].float() / 127.5 - 1
     matte = torch.from_numpy(np.ascontiguousarray(alpha)).to(device)[None, None].float() / 255
-    image, matte = _resized(whole, network.config.image_px), _resized(matte, network.config.image_px).clamp(0, 1)
-    person = network.person(image, matte)
+    image, small = _resized(whole, network.config.image_px), _resized(matte, network.config.image_px).clamp(0, 1)
+    person = network.person(image, small)
+    window = torch.from_numpy(descriptor).to(device)[None, :, None].expand(1, -1, 2 * MAX_RADIUS + 1)
     with _precision(device):
-        return SourceState(whole, image, matte, person, network.features(person), network.warping.lift(person))
+        volume, lifted = network.features(person), network.warping.lift(person)
+    return SourceState(whole, matte, image, small, person, volume, lifted, window)
 
 
 @torch.inference_mode()
@@ -64,19 +74,52 @@ def animate(
 
 def _portion(network: Flow3d, state: SourceState, windows: Tensor, matter: Matter | None) -> Tensor:
     count = len(windows)
-    code = network.mapping(windows)
+    code = network.code(state.window, windows)
     person, volume, image, source_alpha = (
         part.expand(count, *part.shape[1:]) for part in (state.person, state.volume, state.image, state.alpha)
     )
     flow = network.warping.flow(state.lifted.expand(count, *state.lifted.shape[1:]), code)
-    face = network.refine(person, network.decode(network.move(volume, flow)), code)
+    warped = network.moved(person, source_alpha, volume, flow)
+    face = network.refine(person, warped, code)
     if not network.config.separate_background:
-        return _resized(face.picture.float(), state.frame.shape[-1])
+        made = _resized(face.picture.float(), state.frame.shape[-1])
+        return made + _detail(state, warped, face, Painted(made), None)
     alpha = network.alpha_of(face)
     alpha = _matted(face, matter) if alpha is None else alpha
     composite = compose(face.picture, alpha, image, source_alpha)
     painted = network.inpaint(composite, code)
-    return keep_background(painted.float(), alpha.float(), source_alpha, state.frame)
+    made = _resized(painted.picture.float(), state.frame.shape[-1])
+    made = made + _detail(state, warped, face, painted, alpha)
+    return keep_background(made, alpha.float(), source_alpha, state.frame)
+
+
+def _detail(state: SourceState, warped: Warped, face: Face, painted: Painted, alpha: Tensor | None) -> Tensor | float:
+    """What the clip's own pixels show more than the network's side can hold: the person's carried, the room's in place.
+
+    Only where every later stage left the pixels much as they were: a tint that one of them gave takes no detail away.
+
+    Returns:
+        (B, 3, H, W) to add; 0 without `carry_pixels`.
+    """
+    if warped.flow is None or warped.kept is None:
+        return 0.0
+    side, size = state.image.shape[-1], state.frame.shape[-1]
+
+    def lost(picture: Tensor) -> Tensor:
+        return picture - _resized(_resized(picture, side), size)
+
+    def share(alpha: Tensor | None, *kept: Tensor | None) -> Tensor:
+        parts = [((part.float() - DRAWN) / (LEFT - DRAWN)).clamp(0, 1) for part in kept if part is not None]
+        parts += [] if alpha is None else [alpha.float()]
+        return _resized(torch.stack(parts).prod(dim=0), size).clamp(0, 1)
+
+    count = len(warped.flow)
+    person = state.frame if alpha is None else foreground(state.frame, state.matte)
+    carried = lost(carry(person.expand(count, -1, -1, -1), warped.flow))
+    carried = carried * share(alpha, warped.kept, face.kept, painted.kept)
+    if alpha is None:
+        return carried
+    return carried + lost(state.frame) * share(1 - alpha, painted.kept) * (1 - state.matte)
 
 
 def _matted(face: Face, matter: Matter | None) -> Tensor:
@@ -93,17 +136,17 @@ def keep_background(painted: Tensor, alpha: Tensor, source_alpha: Tensor, frame:
     The border between the two lies outside both mattes and is blended over a few pixels.
 
     Args:
-        painted: (B, 3, S, S) in [-1, 1].
+        painted: (B, 3, H, W) in [-1, 1].
         alpha, source_alpha: (B, 1, S, S) of the made face and of the source.
         frame: (1, 3, H, W), the source.
 
     Returns:
         (B, 3, H, W).
     """
-    changed = torch.maximum(alpha, source_alpha)
+    changed = torch.maximum(torch.where(alpha > NOBODY, alpha, 0.0), source_alpha)
     changed = F.avg_pool2d(F.max_pool2d(changed, 7, 1, 3), 5, 1, 2, count_include_pad=False)
     mask = _resized(changed, frame.shape[-1]).clamp(0, 1)
-    return mask * _resized(painted, frame.shape[-1]) + (1 - mask) * frame
+    return mask * painted + (1 - mask) * frame
 
 
 def _resized(picture: Tensor, side: int) -> Tensor:

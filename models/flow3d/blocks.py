@@ -1,14 +1,36 @@
 """What all parts of the network share: the activation, and convolutions in two or three dimensions."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reenactory.models.flow3d.config import Norm
 
-CONVOLUTION: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
+
+class _Conv3d(nn.Conv3d):
+    """In float32 on the CPU: some of oneDNN's bfloat16 gradients of 3x3x3 weights are 1e30 (torch 2.13)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(_exact(x))
+
+
+class _Doubling3d(nn.ConvTranspose3d):
+    """Likewise."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(_exact(x), output_size)
+
+
+def _exact(x: Tensor) -> Tensor:
+    return x.float() if x.device.type == "cpu" and x.dtype is torch.bfloat16 else x
+
+
+CONVOLUTION: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: _Conv3d}
 TRANSPOSED: dict[int, type[nn.ConvTranspose2d] | type[nn.ConvTranspose3d]] = {
     2: nn.ConvTranspose2d,
-    3: nn.ConvTranspose3d,
+    3: _Doubling3d,
 }
 INSTANCE: dict[int, type[nn.InstanceNorm2d] | type[nn.InstanceNorm3d]] = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
 SLOPE = 0.1

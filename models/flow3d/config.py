@@ -1,4 +1,4 @@
-"""Every choice of the network and its training, in one frozen tree, with presets.
+"""Every choice of the network and its training, in one frozen tree; those with a name are in presets.py.
 
 Plain dataclasses: training runs on machines that have torch and numpy and nothing else. Where pydantic is at hand
 (`flows/train.py`), it reads the same classes, and an unknown key is an error.
@@ -47,6 +47,10 @@ class NetworkConfig:
     hole_mask: bool = True  # the inpainter sees which pixels nobody knows
     alpha_source: AlphaSource = "rvm_on_refined"  # of the face that was made: matted again, or predicted with it
 
+    # Not the paper's, for short trainings:
+    relative_motion: bool = False  # the code is that of the target minus that of the source: equal frames give 0
+    carry_pixels: bool = False  # the source's pixels travel along the flow; later stages draw over them where they must
+
     def __post_init__(self) -> None:
         faults = {
             f"image_px {self.image_px} is not a multiple of {self.coarsest}": self.image_px % self.coarsest,
@@ -70,6 +74,11 @@ class NetworkConfig:
     def predicts_alpha(self) -> bool:
         return self.separate_background and self.alpha_source == "head"
 
+    @property
+    def planes(self) -> int:
+        """Of a person: three colours, and the alpha where the network gives it."""
+        return 4 if self.predicts_alpha else 3
+
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -84,15 +93,20 @@ class LossConfig:
     style_refine: float = 1000.0  # eq. 8
     alpha: float = 1.0  # only with alpha_source = head: L1 against the target's matte
     pyramid: int = 4  # scales of the perceptual terms: full, /2, /4, /8, as far as they keep 16 pixels
+    pyramid_from: int = 0  # the first of them; 1 leaves the full side out, which is three quarters of VGG's work
+    consistency_every: int = 1  # steps from one with eq. 3 and 5 to the next, which weighs that much more: passes saved
+    pixels: float = 0.0  # not the paper's: L1 of every picture that has a perceptual term
+    landmark_flow: float = 0.0  # not the paper's, with carry_pixels: L1 of the flow at 68 landmarks to what they moved
     detach_volume: bool = False  # True: eq. 4 does not train the encoder through the target's volume
 
 
 @dataclass(frozen=True)
 class PhaseConfig:
-    """One of the two phases; each starts with a fresh optimiser."""
+    """One of the phases; each starts with a fresh optimiser."""
 
     steps: int = 100_000
     learning_rate: float = 1e-4
+    warm_up: int = 0  # steps in which the rate rises from 0
     drop_at: float = 0.5  # share of the steps after which the rate falls; the paper: epoch 50 of 100
     drop_by: float = 5.0
 
@@ -104,12 +118,16 @@ class TrainingConfig:
     seed: int = 0
     pairs: int = 5  # source and target draws per step and process
     both_directions: bool = True  # each pair also the other way round: twice as many examples per step
+    # Not the paper's: the flow alone, by landmarks and carried pixels, at a seventh of a step's price.
+    phase_0: PhaseConfig = PhaseConfig(0)
     phase_1: PhaseConfig = field(default_factory=PhaseConfig)  # without the refiner, inpainter on true composites
     phase_2: PhaseConfig = field(default_factory=PhaseConfig)  # everything
     betas: tuple[float, float] = (0.5, 0.999)
     clip_norm: float | None = None  # of the gradient over all parameters; None: as the paper, unbounded
     ema_decay: float = 0.99778  # of the weights that are validated and rendered with; less in the first steps
-    precision: Precision = "float32"  # on CUDA only; on the CPU always float32
+    precision: Precision = "float32"  # on CUDA
+    cpu_precision: Precision = "float32"  # bfloat16 pays where the processor multiplies in it (avx512_bf16)
+    jitter: float = 0.0  # largest change of brightness and of each colour, the same in source and target
     channels_last: bool = False  # of the 2D convolutions
     threads: int = 2  # that read and decode ahead of the device
     log_every: int = 20  # steps
@@ -120,7 +138,12 @@ class TrainingConfig:
 
     @property
     def steps(self) -> int:
-        return self.phase_1.steps + self.phase_2.steps
+        return self.before_refiner + self.phase_2.steps
+
+    @property
+    def before_refiner(self) -> int:
+        """Steps of the phases before the second."""
+        return self.phase_0.steps + self.phase_1.steps
 
 
 @dataclass(frozen=True)
@@ -135,77 +158,8 @@ class Flow3dConfig:
         return asdict(self)
 
 
-PRESETS: dict[str, Flow3dConfig] = {
-    "paper": Flow3dConfig(training=TrainingConfig(precision="bfloat16", channels_last=True)),
-    # Under 10 M parameters: 20 MB as float16.
-    "small": Flow3dConfig(
-        NetworkConfig(
-            image_px=128,
-            volume_channels=16,
-            volume_depth=8,
-            flow_base=16,
-            flow_levels=(32, 64, 96),
-            feature_base=32,
-            decoder_width=128,
-            decoder_residuals=4,
-            unet_base=20,
-            norm="layer",
-            alpha_source="head",
-        ),
-        LossConfig(),
-        TrainingConfig(
-            pairs=16,
-            phase_1=PhaseConfig(20_000),
-            phase_2=PhaseConfig(40_000),
-            precision="bfloat16",
-            channels_last=True,
-        ),
-    ),
-    "tiny": Flow3dConfig(
-        NetworkConfig(
-            image_px=64,
-            volume_channels=4,
-            volume_depth=4,
-            flow_base=8,
-            flow_levels=(8, 16),
-            feature_base=8,
-            decoder_width=16,
-            decoder_residuals=2,
-            unet_base=8,
-            unet_levels=2,
-            norm="layer",
-            alpha_source="head",
-        ),
-        LossConfig(),
-        TrainingConfig(
-            pairs=2,
-            phase_1=PhaseConfig(2_000),
-            phase_2=PhaseConfig(2_000),
-            validate_every=500,
-            validation_pairs=8,
-        ),
-    ),
-}
-
-# What the paper switched off one at a time, with its FID (self, cross); full system: 51.87, 224.57.
-ABLATIONS: dict[str, dict[str, dict[str, object]]] = {
-    "flow_2d": {"network": {"flow_dim": 2}},  # 55.27, 234.91
-    "no_refiner": {"network": {"refiner": False}},  # 54.42, 226.61
-    "no_cyclic_loss": {"losses": {"cyclic_warp": 0.0}},  # 53.03, 225.61
-    "no_separation": {"network": {"separate_background": False}},  # 81.97, 241.91
-    "one_frame": {"network": {"window_radius": 0}},  # 54.27, 227.24
-}
-
-
 class OtherTrainingError(ValueError):
     """A checkpoint of another configuration is where this training would go on."""
-
-
-def preset(name: str) -> Flow3dConfig:
-    """A preset by name; ValueError lists those that exist."""
-    if name not in PRESETS:
-        raise ValueError(f"no preset {name!r}; there are: {', '.join(PRESETS)}")
-    return PRESETS[name]
 
 
 def changed(config: Flow3dConfig, changes: dict[str, dict[str, object]]) -> Flow3dConfig:

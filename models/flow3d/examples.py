@@ -9,7 +9,10 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """Frames (B, S, S, 3) uint8 RGB, mattes (B, S, S) uint8, windows (B, 73, 27) float32 without NaN."""
+    """Frames (B, S, S, 3) uint8 RGB, mattes (B, S, S) uint8, windows (B, 73, 27) float32 without NaN.
+
+    `landmarks` (B, 2, 68, 2) float32: x and y in source and target, in sides of the picture; NaN where unknown.
+    """
 
     source: NDArray[np.uint8]
     source_alpha: NDArray[np.uint8]
@@ -17,6 +20,7 @@ class Batch(NamedTuple):
     target: NDArray[np.uint8]
     target_alpha: NDArray[np.uint8]
     target_window: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
 
     def head(self, count: int) -> "Batch":
         """The first examples."""
@@ -27,11 +31,12 @@ class Batch(NamedTuple):
             self.target[:count],
             self.target_alpha[:count],
             self.target_window[:count],
+            self.landmarks[:count],
         )
 
 
 class Examples(NamedTuple):
-    """Pictures (B, 3, S, S) in [-1, 1], mattes (B, 1, S, S) in [0, 1], windows (B, 73, 27), on one device."""
+    """Pictures (B, 3, S, S) in [-1, 1], mattes (B, 1, S, S) in [0, 1], windows (B, 73, 27), landmarks; one device."""
 
     source: Tensor
     source_alpha: Tensor
@@ -39,6 +44,7 @@ class Examples(NamedTuple):
     target: Tensor
     target_alpha: Tensor
     target_window: Tensor
+    landmarks: Tensor
 
 
 class Statistics(NamedTuple):
@@ -58,6 +64,22 @@ class TrainingSource(Protocol):
         """Of the descriptors it draws from."""
 
 
+def jittered(examples: Examples, amount: float, seed: tuple[int, ...]) -> Examples:
+    """The same people under other light: each example's colours times factors of up to e^amount, drawn from the seed.
+
+    Source and target of an example are changed alike, mattes and motion not at all.
+    """
+    count = len(examples.source)
+    draw = np.random.default_rng(seed)
+    exponents = draw.uniform(-amount, amount, (count, 1)) + draw.uniform(-amount / 2, amount / 2, (count, 3))
+    factors = torch.from_numpy(np.exp(exponents).astype(np.float32)).to(examples.source.device)[:, :, None, None]
+
+    def lit(pictures: Tensor) -> Tensor:
+        return ((pictures + 1) * factors - 1).clamp(-1, 1)
+
+    return examples._replace(source=lit(examples.source), target=lit(examples.target))
+
+
 def to_examples(batch: Batch, device: torch.device) -> Examples:
     """Bytes travel to the device and become floats there: a quarter of the traffic."""
 
@@ -68,14 +90,15 @@ def to_examples(batch: Batch, device: torch.device) -> Examples:
     def matte(alphas: NDArray[np.uint8]) -> Tensor:
         return torch.from_numpy(alphas).to(device, non_blocking=True)[:, None].to(torch.float32) / 255.0
 
-    def window(descriptors: NDArray[np.float32]) -> Tensor:
-        return torch.from_numpy(descriptors).to(device, non_blocking=True)
+    def floats(values: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(values).to(device, non_blocking=True)
 
     return Examples(
         picture(batch.source),
         matte(batch.source_alpha),
-        window(batch.source_window),
+        floats(batch.source_window),
         picture(batch.target),
         matte(batch.target_alpha),
-        window(batch.target_window),
+        floats(batch.target_window),
+        floats(batch.landmarks),
     )

@@ -29,9 +29,9 @@ class _Residual(nn.Module):
 
 
 class FeatureDecoder(nn.Module):
-    """(B, C, D, S/4, S/4) to a picture (B, 3, S, S) in [-1, 1]; with `alpha` a fourth plane in [0, 1]."""
+    """(B, C, D, S/4, S/4) to a picture (B, 3, S, S) in [-1, 1]; planes beyond its three are in [0, 1]."""
 
-    def __init__(self, config: NetworkConfig, alpha: bool = False) -> None:
+    def __init__(self, config: NetworkConfig, planes: int = 3) -> None:
         super().__init__()
         width = config.decoder_width
         volume = config.volume_channels * config.volume_depth
@@ -40,7 +40,7 @@ class FeatureDecoder(nn.Module):
         doublings = (SHRINK * config.feature_spatial_stride).bit_length() - 1
         widths = [max(width >> index, 1) for index in range(doublings + 1)]
         self.ups = nn.ModuleList(normed(2, wide, narrow, config.norm) for wide, narrow in pairwise(widths))
-        self.out = convolution(2, widths[-1], 4 if alpha else 3, 7)
+        self.out = convolution(2, widths[-1], planes, 7)
 
     def forward(self, volume: Tensor) -> Tensor:
         x = self.residuals(self.project(volume.flatten(1, 2)))
@@ -50,6 +50,6 @@ class FeatureDecoder(nn.Module):
 
 
 def picture(planes: Tensor) -> Tensor:
-    """Colours through tanh to [-1, 1]; a fourth plane, where there is one, through a sigmoid to [0, 1]."""
+    """Three colours through tanh to [-1, 1]; the planes after them, if any, through a sigmoid to [0, 1]."""
     colours = torch.tanh(planes[:, :3])
     return colours if planes.shape[1] == 3 else torch.cat([colours, torch.sigmoid(planes[:, 3:])], dim=1)

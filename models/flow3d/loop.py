@@ -71,7 +71,7 @@ class Loop:
                 if done % training.log_every == 0 or self.trainer.finished:
                     values = {name: float(term) for name, term in terms.items()}  # waits for the device
                     self._log(values, meter, len(batch.source) * self.processes)
-                if done % training.validate_every == 0 or done == training.phase_1.steps:
+                if done % training.validate_every == 0 or done == training.before_refiner:
                     self._validate()
                 if time.monotonic() - saved > 60 * training.checkpoint_minutes:
                     self._save()
@@ -107,7 +107,7 @@ class Loop:
         done = self.trainer.steps_done
         if any(line["step"] == done and CHOSEN_BY in line for line in self._lines):
             return  # the last step, validated by its number already
-        phase = self.trainer.phase if done != self.trainer.config.training.phase_1.steps else 1
+        phase = self.trainer.phase if done != self.trainer.config.training.before_refiner else 1
         scores = self.validation.scores(self.trainer.averaged, phase)
         self._lines.append({"step": done, "phase": phase, **{name: round(score, 5) for name, score in scores.items()}})
         rows = self.trainer.config.training.strip_rows

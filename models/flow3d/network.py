@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from reenactory.models.flow3d.carrying import GATE_START, Projection, carry, draw_over
 from reenactory.models.flow3d.composition import Composite, foreground, threshold_alpha
 from reenactory.models.flow3d.config import NetworkConfig
 from reenactory.models.flow3d.feature_decoder import FeatureDecoder
@@ -18,18 +19,35 @@ SPREAD = 0.02  # deviation of the first weights
 
 
 class Warped(NamedTuple):
-    """Result of the 3D warping: picture (B, 3, S, S), its alpha (None where another part gives it), volume."""
+    """Result of the 3D warping: picture (B, 3, S, S), its alpha (None where another part gives it), volume.
+
+    With `carry_pixels`, how much of each pixel is the source's own (B, 1, S, S), and the flow that carried it
+    (B, 2, S/4, S/4) in voxels.
+    """
 
     picture: Tensor
     alpha: Tensor | None
     volume: Tensor
+    kept: Tensor | None = None
+    flow: Tensor | None = None
 
 
 class Face(NamedTuple):
-    """A face that was made: picture (B, 3, S, S) in [-1, 1], alpha (B, 1, S, S) or None where it is matted again."""
+    """A face that was made: picture (B, 3, S, S) in [-1, 1], alpha (B, 1, S, S) or None where it is matted again.
+
+    `kept`: how much of each pixel the refiner left as the warping made it; None where it draws everything.
+    """
 
     picture: Tensor
     alpha: Tensor | None
+    kept: Tensor | None = None
+
+
+class Painted(NamedTuple):
+    """The picture without its hole (B, 3, S, S), and how much of the composite is left; None: everything is new."""
+
+    picture: Tensor
+    kept: Tensor | None = None
 
 
 class Flow3d(nn.Module):
@@ -38,22 +56,43 @@ class Flow3d(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        alpha = config.predicts_alpha
         self.mapping = Mapping(config)
         self.warping = WarpingNetwork(config)
         self.features = FeatureEncoder(config)
-        self.decoder = FeatureDecoder(config, alpha and not config.refiner)
-        self.refiner = TransUNet(config, 6, alpha) if config.refiner else None
-        self.inpainter = TransUNet(config, 4 if config.hole_mask else 3) if config.separate_background else None
+        gate = int(config.carry_pixels)
+        drawn = config.planes if gate or not config.refiner else 3
+        self.decoder = FeatureDecoder(config, drawn + gate)
+        self.refiner = TransUNet(config, 6, config.planes + gate) if config.refiner else None
+        known = 4 if config.hole_mask else 3
+        self.inpainter = TransUNet(config, known, 3 + gate) if config.separate_background else None
+        self.projection = Projection(config) if config.carry_pixels else None
+
+    def code(self, source: Tensor, target: Tensor) -> Tensor:
+        """The motion code (B, style) from windows (B, 73, 27) of source and target.
+
+        With `relative_motion` the source's is that of its frame standing still: a renderer knows no more of it.
+        """
+        code: Tensor = self.mapping(target)
+        return code - self.mapping(still(source)) if self.config.relative_motion else code
 
     def person(self, image: Tensor, alpha: Tensor) -> Tensor:
         """What goes through the warping: the person on black, or the whole picture without separation."""
         return foreground(image, alpha) if self.config.separate_background else image
 
-    def warp(self, person: Tensor, code: Tensor, volume: Tensor | None = None) -> Warped:
-        """The person moved. `volume`: its features, where they are known already."""
+    def warp(self, person: Tensor, alpha: Tensor, code: Tensor, volume: Tensor | None = None) -> Warped:
+        """The person, with their alpha, moved. `volume`: their features, where they are known already."""
         volume = self.features(person) if volume is None else volume
-        return self.decode(self.move(volume, self.warping(person, code)))
+        return self.moved(person, alpha, volume, self.warping(person, code))
+
+    def moved(self, person: Tensor, alpha: Tensor, volume: Tensor, flow: Tensor) -> Warped:
+        """A volume moved and drawn; with `carry_pixels` over the person's own pixels, moved likewise."""
+        volume = self.move(volume, flow)
+        if self.projection is None:
+            return self.decode(volume)
+        planar = self.projection(volume, flow)
+        base = torch.cat([person, alpha], dim=1)[:, : self.config.planes]
+        drawn = draw_over(carry(base, planar), self.decoder(volume))
+        return Warped(*_planes(drawn.planes), volume, drawn.kept, planar)
 
     def move(self, volume: Tensor, flow: Tensor) -> Tensor:
         """The volume (B, C, D, H, W) sampled along the flow, at the volume's own resolution."""
@@ -65,14 +104,20 @@ class Flow3d(nn.Module):
         return warp_volume(volume.flatten(1, 2), flow).reshape(volume.shape)
 
     def decode(self, volume: Tensor) -> Warped:
-        """A volume drawn."""
-        return Warped(*_planes(self.decoder(volume)), volume)
+        """A volume drawn, without any pixels of the source."""
+        planes = self.decoder(volume)
+        return Warped(*_planes(planes[:, :-1] if self.config.carry_pixels else planes), volume)
 
     def refine(self, person: Tensor, warped: Warped, code: Tensor) -> Face:
         """The second look at source and warped picture; without a refiner the warped picture itself."""
         if self.refiner is None:
             return Face(warped.picture, warped.alpha)
-        return Face(*_planes(self.refiner(torch.cat([person, warped.picture], dim=1), code)))
+        planes = self.refiner(torch.cat([person, warped.picture], dim=1), code)
+        if not self.config.carry_pixels:
+            return Face(*_planes(planes))
+        base = warped.picture if warped.alpha is None else torch.cat([warped.picture, warped.alpha], dim=1)
+        drawn = draw_over(base, planes)
+        return Face(*_planes(drawn.planes), drawn.kept)
 
     def alpha_of(self, face: Face) -> Tensor | None:
         """The alpha that the network itself gives a face; None where it has to be matted (`rvm_on_refined`)."""
@@ -80,17 +125,25 @@ class Flow3d(nn.Module):
             return threshold_alpha(face.picture)
         return face.alpha
 
-    def inpaint(self, composite: Composite, code: Tensor) -> Tensor:
-        """The composite without its hole, (B, 3, S, S)."""
+    def inpaint(self, composite: Composite, code: Tensor) -> Painted:
+        """The composite without its hole."""
         if self.inpainter is None:
-            return composite.picture
+            return Painted(composite.picture)
         planes = [composite.picture, composite.hole] if self.config.hole_mask else [composite.picture]
         painted: Tensor = self.inpainter(torch.cat(planes, dim=1), code)
-        return painted
+        if not self.config.carry_pixels:
+            return Painted(painted)
+        return Painted(*draw_over(composite.picture.clamp(-1, 1), painted, composite.hole))
 
 
 def _planes(planes: Tensor) -> tuple[Tensor, Tensor | None]:
     return (planes, None) if planes.shape[1] == 3 else (planes[:, :3], planes[:, 3:])
+
+
+def still(window: Tensor) -> Tensor:
+    """A window (B, 73, 27) as if its middle frame did not move."""
+    middle = window.shape[-1] // 2
+    return window[..., middle : middle + 1].expand_as(window)
 
 
 def initialised(config: NetworkConfig, seed: int) -> Flow3d:
@@ -112,4 +165,8 @@ def initialised(config: NetworkConfig, seed: int) -> Flow3d:
                 else:
                     parameter.normal_(0.0, SPREAD, generator=generator)
         network.warping.out.weight.zero_()  # type: ignore[operator]
+        if config.carry_pixels:
+            for drawing in (network.decoder, network.refiner, network.inpainter):
+                if drawing is not None:
+                    drawing.out.bias[-1] = GATE_START  # type: ignore[operator]
     return network

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reenactory.models.flow3d.carrying import carry
 from reenactory.models.flow3d.composition import Composite, compose
 from reenactory.models.flow3d.config import LossConfig
 from reenactory.models.flow3d.examples import Examples
@@ -13,7 +14,7 @@ from reenactory.models.flow3d.network import Face, Flow3d, Warped
 from reenactory.models.perceptual.losses import Pyramid, perceptual_distance, pyramid, style_distance
 from reenactory.models.perceptual.vgg import VggFeatures
 
-Phase = Literal[1, 2]
+Phase = Literal[0, 1, 2]
 FaceFrom = Literal["target", "warped", "refined"]
 
 
@@ -40,9 +41,9 @@ def made_of(network: Flow3d, examples: Examples, face_from: FaceFrom) -> Made:
             ones), the warped one, or the refined one (phase 2, and rendering).
     """
     person = network.person(examples.source, examples.source_alpha)
-    code = network.mapping(examples.target_window)
+    code = network.code(examples.source_window, examples.target_window)
     volume = network.features(person)
-    warped = network.warp(person, code, volume)
+    warped = network.warp(person, examples.source_alpha, code, volume)
     if face_from == "target":
         face = Face(network.person(examples.target, examples.target_alpha), examples.target_alpha)
     elif face_from == "warped":
@@ -55,7 +56,7 @@ def made_of(network: Flow3d, examples: Examples, face_from: FaceFrom) -> Made:
     alpha = face.alpha if face_from == "target" else network.alpha_of(face)
     alpha = examples.target_alpha if alpha is None else alpha
     composite = compose(face.picture, alpha, examples.source, examples.source_alpha)
-    return Made(person, code, volume, warped, face, composite, network.inpaint(composite, code))
+    return Made(person, code, volume, warped, face, composite, network.inpaint(composite, code).picture)
 
 
 class Objective(nn.Module):
@@ -67,37 +68,83 @@ class Objective(nn.Module):
         self.vgg = features
         self.weights = weights
 
-    def forward(self, examples: Examples, phase: Phase) -> dict[str, Tensor]:
+    def forward(self, examples: Examples, phase: Phase, step: int = 0) -> dict[str, Tensor]:
+        if phase == 0:
+            return _with_total(self._flow_terms(examples))
         network, weights = self.network, self.weights
+        consistency = weights.consistency_every * float(step % weights.consistency_every == 0)
+        refined_now = phase == 2 and network.refiner is not None
         made = made_of(network, examples, "target" if phase == 1 else "refined")
         target = network.person(examples.target, examples.target_alpha)
-        true = self._true(target)
-        terms = {"perceptual_warp": perceptual_distance(self._seen(made.warped.picture), true)}
-        if weights.cyclic_warp:
-            back = network.warp(made.warped.picture, network.mapping(examples.source_window))
-            terms["cyclic_warp"] = F.l1_loss(back.picture, made.person)
+        truth = self._true(target)
+        terms = {"perceptual_warp": perceptual_distance(self._seen(made.warped.picture), truth)}
+        if weights.cyclic_warp and consistency:
+            alpha = examples.target_alpha if made.warped.alpha is None else made.warped.alpha
+            there = network.code(examples.target_window, examples.source_window)
+            back = network.warp(made.warped.picture, alpha, there)
+            terms["cyclic_warp"] = consistency * F.l1_loss(back.picture, made.person)
         if weights.warped_volume:
             volume = network.features(target)
             volume = volume.detach() if weights.detach_volume else volume
             terms["warped_volume"] = F.mse_loss(made.warped.volume.float(), volume.float())
-        if weights.features:
+        if weights.features and consistency:
             again = network.decode(made.volume).picture
-            terms["features"] = perceptual_distance(self._seen(again), self._true(made.person))
+            terms["features"] = consistency * perceptual_distance(self._seen(again), self._true(made.person))
         if network.config.separate_background:
             terms["inpaint"] = perceptual_distance(self._seen(made.painted), self._true(examples.target))
-        if phase == 2 and network.refiner is not None:
+        if refined_now:
             refined = self._seen(made.face.picture)
-            terms["perceptual_refine"] = perceptual_distance(refined, true)
-            terms["style_refine"] = style_distance(refined[0], true[0])
-        alpha = made.warped.alpha if network.refiner is None else made.face.alpha
-        if network.config.predicts_alpha and alpha is not None and (phase == 2 or network.refiner is None):
-            terms["alpha"] = F.l1_loss(alpha, examples.target_alpha)
-        weighted = {name: getattr(weights, name) * term.float() for name, term in terms.items()}
-        return {**weighted, "total": torch.stack(list(weighted.values())).sum()}
+            terms["perceptual_refine"] = perceptual_distance(refined, truth)
+            terms["style_refine"] = style_distance(refined[0], truth[0])
+        alphas = [made.warped.alpha, made.face.alpha if refined_now else None]
+        if errors := [F.l1_loss(alpha, examples.target_alpha) for alpha in alphas if alpha is not None]:
+            terms["alpha"] = torch.stack(errors).sum()
+        if weights.landmark_flow and made.warped.flow is not None:
+            terms["landmark_flow"] = landmark_distance(made.warped.flow, examples.landmarks)
+        if weights.pixels:
+            pairs = [(made.warped.picture, target), (made.painted, examples.target)]
+            pairs += [(made.face.picture, target)] if refined_now else []
+            terms["pixels"] = torch.stack([F.l1_loss(picture, true) for picture, true in pairs]).sum()
+        return _with_total({name: getattr(weights, name) * term.float() for name, term in terms.items()})
+
+    def _flow_terms(self, examples: Examples) -> dict[str, Tensor]:
+        """Of phase 0: nothing is drawn, so neither the decoder nor VGG is asked."""
+        network, weights = self.network, self.weights
+        if network.projection is None:
+            raise ValueError("training.phase_0 teaches the flow of carried pixels: it needs network.carry_pixels")
+        person = network.person(examples.source, examples.source_alpha)
+        flow = network.warping(person, network.code(examples.source_window, examples.target_window))
+        planar = network.projection(network.move(network.features(person), flow), flow)
+        target = network.person(examples.target, examples.target_alpha)
+        carried = carry(torch.cat([person, examples.source_alpha], dim=1), planar)
+        return {
+            "landmark_flow": weights.landmark_flow * landmark_distance(planar, examples.landmarks),
+            "pixels": weights.pixels * F.l1_loss(carried, torch.cat([target, examples.target_alpha], dim=1)),
+        }
 
     def _seen(self, picture: Tensor) -> Pyramid:
-        return pyramid(self.vgg, picture, self.weights.pyramid)
+        return pyramid(self.vgg, picture, self.weights.pyramid, self.weights.pyramid_from)
 
     @torch.no_grad()
     def _true(self, picture: Tensor) -> Pyramid:
         return self._seen(picture)
+
+
+def _with_total(terms: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {**terms, "total": torch.stack(list(terms.values())).sum()}
+
+
+def landmark_distance(flow: Tensor, landmarks: Tensor) -> Tensor:
+    """How far a backward flow misses the source's landmarks from the target's: mean L1 in sides of the picture.
+
+    Args:
+        flow: (B, 2, h, w) in voxels.
+        landmarks: (B, 2, 68, 2) of source and target in sides of the picture; those that are NaN do not count.
+    """
+    source, target = landmarks.unbind(1)
+    known = torch.isfinite(source + target)
+    with torch.autocast(flow.device.type, enabled=False):
+        at = torch.where(known, 2 * target - 1, 0.0)[:, :, None]
+        found = F.grid_sample(flow.float(), at, "bilinear", "border", align_corners=False)[..., 0].transpose(1, 2)
+        missed = (found / flow.new_tensor(flow.shape[:1:-1]) - (source - target)).nan_to_num(0.0)
+        return (missed.abs() * known).sum() / known.sum().clamp(min=1)

@@ -8,6 +8,7 @@ to the side that will be trained at, and laid out frame by frame:
     alphas.bin        likewise: raw, or deflated (not PNG: once decord is loaded, OpenCV cannot read PNG any more)
     offsets.npy       (N + 1, 2) int64: where each frame and alpha begins
     descriptors.npy   (N, 73) float32, NaN in frames without a face
+    landmarks.npy     (N, 68, 2) float32, x and y in sides of the picture, likewise; packs without it are packs too
 """
 
 import json
@@ -27,9 +28,11 @@ from reenactory.models.flow3d.config import DESCRIPTOR
 
 FORMAT = 1
 HEAD = "pack.json"
+LANDMARKS, LANDMARKS_FILE = (68, 2), "landmarks.npy"
 DEFLATE_LEVEL = 6
 Codec = Literal["raw", "jpeg"]
 Bytes = NDArray[np.uint8]
+Landmarks = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -57,16 +60,28 @@ class PackWriter:
         self._offsets = [(0, 0)]
         self._clips: list[PackedClip] = []
         self._descriptors: list[Descriptors] = []
+        self._landmarks: list[Landmarks] = []
 
     def add(
-        self, clip_id: str, identity: str, held_out: bool, frames: Bytes, alphas: Bytes, descriptors: Descriptors
+        self,
+        clip_id: str,
+        identity: str,
+        held_out: bool,
+        frames: Bytes,
+        alphas: Bytes,
+        descriptors: Descriptors,
+        landmarks: Landmarks | None = None,
     ) -> None:
-        """Args: frames (T, H, W, 3) uint8 RGB; alphas (T, H, W) uint8; descriptors (T, 73), NaN without a face."""
+        """Args: frames (T, H, W, 3) uint8 RGB; alphas (T, H, W) uint8; descriptors (T, 73), landmarks (T, 68, 2) in
+        sides of the picture, both NaN without a face.
+        """
         if not len(frames) == len(alphas) == len(descriptors):
             lengths = (len(frames), len(alphas), len(descriptors))
             raise ValueError(f"{clip_id}: frames, alphas and descriptors of unequal lengths {lengths}")
         self._clips.append(PackedClip(clip_id, identity, held_out, len(self._offsets) - 1, len(frames)))
         self._descriptors.append(descriptors.astype(np.float32))
+        unknown = np.full((len(frames), *LANDMARKS), np.nan, np.float32)
+        self._landmarks.append(unknown if landmarks is None else landmarks.astype(np.float32))
         for frame, alpha in zip(frames, alphas, strict=True):
             sizes = [
                 self._files[name].write(self._encoded(_scaled(picture, self._side)))
@@ -82,6 +97,9 @@ class PackWriter:
         np.save(self._folder / "offsets.npy", np.array(self._offsets, np.int64))
         none = np.empty((0, DESCRIPTOR), np.float32)
         np.save(self._folder / "descriptors.npy", np.concatenate([none, *self._descriptors]))
+        np.save(
+            self._folder / LANDMARKS_FILE, np.concatenate([np.empty((0, *LANDMARKS), np.float32), *self._landmarks])
+        )
         head = {
             "format": FORMAT,
             "image_px": self._side,
@@ -126,6 +144,9 @@ class Pack:
         self.clips = [PackedClip(**clip) for clip in head["clips"]]
         self.facts: dict[str, object] = head["facts"]
         self.descriptors: Descriptors = np.load(folder / "descriptors.npy", allow_pickle=False)
+        self.landmarks: Landmarks = np.full((len(self.descriptors), *LANDMARKS), np.nan, np.float32)
+        if (folder / LANDMARKS_FILE).is_file():
+            self.landmarks = np.load(folder / LANDMARKS_FILE, allow_pickle=False)
         self._offsets = np.load(folder / "offsets.npy", allow_pickle=False)
         self._bytes = [np.memmap(folder / f"{name}.bin", np.uint8, "r") for name in ("frames", "alphas")]
         self._resident: list[list[Bytes]] | None = None

@@ -18,15 +18,24 @@ class PackedSource:
     """
 
     def __init__(
-        self, pack: Pack, pairs: int, seed: int = 0, held_out: bool = False, both_directions: bool = True, rank: int = 0
+        self,
+        pack: Pack,
+        pairs: int,
+        seed: int = 0,
+        held_out: bool = False,
+        both_directions: bool = True,
+        rank: int = 0,
+        within_clips: bool = False,
     ) -> None:
-        """Args: rank: of this process among those that train together.
+        """Args: rank: of this process among those that train together; within_clips: deviations are of that.
+
 
         Raises:
             ValueError: no clip of the split has two frames with a face.
         """
         self._pack = pack
         self.pairs = pairs
+        self._within_clips = within_clips
         self._both = both_directions
         self._entropy = (seed, rank, int(held_out))
         self._frames: dict[str, NDArray[np.intp]] = {}  # of each clip: those with a face
@@ -57,12 +66,15 @@ class PackedSource:
             drawn += [(clip, other, one) for clip, one, other in drawn]
         source = self._side([(clip, one) for clip, one, _ in drawn])
         target = self._side([(clip, other) for clip, _, other in drawn])
-        return Batch(*source, *target)
+        points = [self._pack.landmarks[[clip.start + one, clip.start + other]] for clip, one, other in drawn]
+        return Batch(*source, *target, np.stack(points))
 
     def statistics(self) -> Statistics:
         clips = [clip for person in self._people.values() for clip in person]
-        seen = np.concatenate([self._descriptors(clip)[self._frames[clip.clip_id]] for clip in clips])
-        mean, deviation = seen.mean(axis=0, dtype=np.float64), seen.std(axis=0, dtype=np.float64)
+        seen = [self._descriptors(clip)[self._frames[clip.clip_id]].astype(np.float64) for clip in clips]
+        mean = np.concatenate(seen).mean(axis=0)
+        centres = [part.mean(axis=0) if self._within_clips else mean for part in seen]
+        deviation = np.concatenate([part - centre for part, centre in zip(seen, centres, strict=True)]).std(axis=0)
         return Statistics(mean.astype(np.float32), deviation.astype(np.float32))
 
     def _side(

@@ -24,7 +24,7 @@ WEIGHTS, MATTING = "flow3d", "rvm_mobilenetv3"
 def _card(name: str, driven: str) -> RendererCard:
     return RendererCard(
         name=name,
-        version=1,
+        version=2,
         paper="3DFlowRenderer (widths of our own; see docs/flow3d.md)",
         licence="Apache-2.0; the weights' own, by what they were trained on",
         motion=f"{driven} absolute; the face's size relative to the driving frame most like the source",
@@ -62,7 +62,8 @@ class Flow3dRenderer:
 
         if source.alpha is None or source.face is None:
             raise ValueError("flow3d needs the source's matte and face3d coefficients; got none")
-        return State(prepare(self._network, source.frame, source.alpha), _descriptors(source.face))
+        descriptor = _descriptors(source.face)
+        return State(prepare(self._network, source.frame, source.alpha, descriptor[0]), descriptor)
 
     def animate(self, state: State, driving: Driving) -> NDArray[np.float32]:
         from reenactory.models.flow3d.animation import animate

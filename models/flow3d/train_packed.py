@@ -18,11 +18,12 @@ from typing import NamedTuple
 import torch
 
 from reenactory.models.flow3d.checkpoints import Outbox
-from reenactory.models.flow3d.config import ABLATIONS, PRESETS, Flow3dConfig, changed, preset
+from reenactory.models.flow3d.config import Flow3dConfig, changed
 from reenactory.models.flow3d.loop import Loop, Pulse, validation_batches
 from reenactory.models.flow3d.mixed_source import MixedSource
 from reenactory.models.flow3d.pack import HEAD, Pack
 from reenactory.models.flow3d.packed_source import PackedSource
+from reenactory.models.flow3d.presets import ABLATIONS, PRESETS, preset
 from reenactory.models.flow3d.trainer import Trainer, any_process, average_gradients
 from reenactory.models.flow3d.validation import Validation
 from reenactory.models.flow3d.weights import load_weights
@@ -72,6 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     torch.set_num_threads(chosen.threads)
     torch.backends.cudnn.benchmark = True  # the shapes never change
+    torch.set_flush_denormal(True)  # of Adam's second moments, on the CPU
     device = torch.device(chosen.device if chosen.device != "auto" else _best_device())
     pack = Pack(chosen.pack, RESIDENT_BYTES)
     config = configured(chosen, pack)
@@ -149,7 +151,14 @@ def packed_loop(
 
 def _training_source(pack: Pack, config: Flow3dConfig, rank: int) -> PackedSource:
     training = config.training
-    return PackedSource(pack, training.pairs, training.seed, both_directions=training.both_directions, rank=rank)
+    return PackedSource(
+        pack,
+        training.pairs,
+        training.seed,
+        both_directions=training.both_directions,
+        rank=rank,
+        within_clips=config.network.relative_motion,
+    )
 
 
 def _check_alike(pack: Pack, synthetic: Pack) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from reenactory.models.flow3d.config import Flow3dConfig, PhaseConfig
-from reenactory.models.flow3d.examples import Batch, Examples, Statistics, to_examples
+from reenactory.models.flow3d.examples import Batch, Examples, Statistics, jittered, to_examples
 from reenactory.models.flow3d.network import Flow3d, initialised
 from reenactory.models.flow3d.objective import Objective, Phase
 from reenactory.models.perceptual.vgg import VggFeatures
@@ -44,13 +44,17 @@ class Trainer:
             _channels_last(self.objective)
         self.averaged: Flow3d = copy.deepcopy(self.network).eval().requires_grad_(False)
         self._reduce = reduce
-        self._dtype = DTYPES.get(config.training.precision) if device.type == "cuda" else None
+        training = config.training
+        self._dtype = DTYPES.get(training.precision if device.type == "cuda" else training.cpu_precision)
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._dtype is torch.float16)
         self._optimiser = self._begin_phase()
 
     @property
     def phase(self) -> Phase:
-        return 1 if self.steps_done < self.config.training.phase_1.steps else 2
+        training = self.config.training
+        if self.steps_done < training.phase_0.steps:
+            return 0
+        return 1 if self.steps_done < training.before_refiner else 2
 
     @property
     def finished(self) -> bool:
@@ -59,19 +63,21 @@ class Trainer:
     @property
     def learning_rate(self) -> float:
         """Of the next step."""
-        first = self.config.training.phase_1
-        if self.phase == 1:
-            return rate_at(first, self.steps_done)
-        return rate_at(self.config.training.phase_2, self.steps_done - first.steps)
+        training = self.config.training
+        phases = (training.phase_0, training.phase_1, training.phase_2)
+        return rate_at(phases[self.phase], self.steps_done - sum(phase.steps for phase in phases[: self.phase]))
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One step. Returns the weighted terms, their `total`, and `gradient` (norm); left on the device."""
-        if self.steps_done == self.config.training.phase_1.steps and self.steps_done:
+        if self.steps_done and self._at_turn():
             self._optimiser = self._begin_phase()
         for group in self._optimiser.param_groups:
             group["lr"] = self.learning_rate
         self._optimiser.zero_grad(set_to_none=True)
-        terms = self._forward(to_examples(batch, self.device))
+        examples = to_examples(batch, self.device)
+        if self.config.training.jitter:
+            examples = jittered(examples, self.config.training.jitter, (self.config.training.seed, self.steps_done))
+        terms = self._forward(examples)
         self._scaler.scale(terms["total"]).backward()  # type: ignore[no-untyped-call]
         self._scaler.unscale_(self._optimiser)
         weights = [weight for weight in self._trained() if weight.grad is not None]
@@ -85,14 +91,19 @@ class Trainer:
         self._average()
         return {name: term.detach() for name, term in terms.items()} | {"gradient": norm.detach()}
 
+    def _at_turn(self) -> bool:
+        """Whether the next step is the first of a phase."""
+        training = self.config.training
+        return self.steps_done in (training.phase_0.steps, training.before_refiner)
+
     def _forward(self, examples: Examples) -> dict[str, Tensor]:
         with torch.autocast(self.device.type, self._dtype, enabled=self._dtype is not None):
-            terms: dict[str, Tensor] = self.objective(examples, self.phase)
+            terms: dict[str, Tensor] = self.objective(examples, self.phase, self.steps_done)
         return terms
 
     def _trained(self) -> list[nn.Parameter]:
         """What this phase trains: the refiner joins in the second."""
-        resting = self.network.refiner if self.phase == 1 else None
+        resting = self.network.refiner if self.phase < 2 else None
         kept = set() if resting is None else {id(weight) for weight in resting.parameters()}
         return [weight for weight in self.network.parameters() if id(weight) not in kept]
 
@@ -130,9 +141,8 @@ class Trainer:
         self.steps_done = int(str(state["steps_done"]))
         self.network.load_state_dict(state["network"])  # type: ignore[arg-type]
         self.averaged.load_state_dict(state["averaged"])  # type: ignore[arg-type]
-        # A checkpoint at the very end of phase 1 still carries that phase's optimiser; `step` makes the new one.
-        at_turn = self.steps_done == self.config.training.phase_1.steps
-        if not at_turn:
+        # A checkpoint at the very end of a phase still carries that phase's optimiser; `step` makes the new one.
+        if not self._at_turn():
             self._optimiser = self._begin_phase()
             self._optimiser.load_state_dict(state["optimiser"])  # type: ignore[arg-type]
         self._scaler.load_state_dict(state["scaler"])  # type: ignore[arg-type]
@@ -147,6 +157,8 @@ def _channels_last(module: nn.Module) -> None:
 
 def rate_at(phase: PhaseConfig, step: int) -> float:
     """Learning rate of a phase's step, counted from 0."""
+    if step < phase.warm_up:
+        return phase.learning_rate * (step + 1) / phase.warm_up
     return phase.learning_rate if step < phase.drop_at * phase.steps else phase.learning_rate / phase.drop_by
 
 

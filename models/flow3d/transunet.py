@@ -44,7 +44,7 @@ class TransUNet(nn.Module):
     The bottleneck is AdaIN in every case: it belongs to both halves.
     """
 
-    def __init__(self, config: NetworkConfig, inputs: int, alpha: bool = False) -> None:
+    def __init__(self, config: NetworkConfig, inputs: int, planes: int = 3) -> None:
         super().__init__()
         widths = [config.unet_base * min(2**level, WIDEST) for level in range(config.unet_levels)]
         down = config.style if config.adain_site in ("encoder", "both") else None
@@ -58,10 +58,10 @@ class TransUNet(nn.Module):
         self.up = nn.ModuleList(
             _Double(low + own, own, up, config.norm) for low, own in zip(below, widths, strict=True)
         )
-        self.out = convolution(2, widths[0], 4 if alpha else 3, 7)
+        self.out = convolution(2, widths[0], planes, 7)
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
-        """(B, inputs, S, S) to (B, 3, S, S) in [-1, 1]; with `alpha` a fourth plane in [0, 1]."""
+        """(B, inputs, S, S) to (B, planes, S, S): three colours in [-1, 1], the others in [0, 1]."""
         skips = []
         for down in self.down:
             x = down(x, code)

@@ -81,7 +81,7 @@ class Validation:
 
 def _whole_way(network: Flow3d, examples: Examples, phase: Phase) -> Made:
     """As it would be rendered; before the refiner is trained, without it."""
-    return made_of(network, examples, "warped" if phase == 1 else "refined")
+    return made_of(network, examples, "refined" if phase == 2 else "warped")
 
 
 def psnr(picture: Tensor, target: Tensor, mask: Tensor) -> float:

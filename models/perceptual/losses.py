@@ -11,12 +11,13 @@ from reenactory.models.perceptual.vgg import LEAST_SIDE, VggFeatures
 Pyramid = list[list[Tensor]]  # per scale, per layer
 
 
-def pyramid(features: VggFeatures, images: Tensor, scales: int = 4) -> Pyramid:
+def pyramid(features: VggFeatures, images: Tensor, scales: int = 4, first: int = 0) -> Pyramid:
     """Features of a picture at full, half, quarter ... size, as far as VGG has anything left of it.
 
     Args:
         images: (B, 3, H, W) RGB in [-1, 1].
         scales: most sizes; those under 16 pixels a side are left out.
+        first: how many of them are left out at the top.
     """
     found = []
     for level in range(scales):
@@ -24,7 +25,8 @@ def pyramid(features: VggFeatures, images: Tensor, scales: int = 4) -> Pyramid:
             if min(images.shape[-2:]) // 2 < LEAST_SIDE:
                 break
             images = F.interpolate(images, scale_factor=0.5, mode="bilinear", align_corners=False)
-        found.append(features(images))
+        if level >= first:
+            found.append(features(images))
     return found
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from reenactory.models import download, weights
 from reenactory.models.catalogue import (
     CATALOGUE_FILE,
     BuiltSource,
+    BundledSource,
     CatalogueEntry,
     PackageSource,
     Source,
@@ -134,6 +136,18 @@ def test_a_file_that_is_built_from_an_archive(
     with pytest.raises(weights.WeightMissing, match="does not hold what open_face_model is built from"):
         weights.fetch()
     assert left_over(tmp_path) == []
+
+
+def test_a_file_that_comes_with_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("REENACTORY_CACHE", str(tmp_path))
+    data = (CATALOGUE_FILE.parent / "catalogue.toml").read_bytes()
+    trained = replace(entry("own", data, BundledSource("catalogue.toml")), extractors=("open",))
+    pin(monkeypatch, trained)
+    assert [result.status for result in weights.fetch()] == ["fetched"]
+    assert weights.locate("own").read_bytes() == data
+    assert weights.trained_on("own") == ("open",)
+    monkeypatch.setenv("REENACTORY_WEIGHTS", weights.overrides_text({"own": CATALOGUE_FILE}))
+    assert weights.trained_on("own") == ()
 
 
 def test_one_download_serves_two_members(index: LocalIndex, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -433,7 +447,9 @@ def test_catalogue_is_complete() -> None:
     assert [entry.name for entry in fetched] == weights.fetchable()
     assert len({entry.sha256 for entry in fetched}) == len(fetched)
     for pinned in fetched:
-        assert any(isinstance(source, PackageSource | BuiltSource) for source in pinned.sources), pinned.name
+        assert any(isinstance(source, PackageSource | BuiltSource | BundledSource) for source in pinned.sources), (
+            pinned.name
+        )
     assert {name for name, pinned in entries.items() if pinned.kind == "clip"} == {
         "demo_woman",
         "demo_man",

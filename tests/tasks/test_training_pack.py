@@ -1,5 +1,6 @@
 """A dataset in the store as a pack, and `reenactory train` on it, from the command line to weights."""
 
+import csv
 import json
 import pickle
 import sys
@@ -21,13 +22,13 @@ from reenactory.infra.keys import digest
 from reenactory.infra.records import Record, write_artefact
 from reenactory.infra.store import Store, open_store
 from reenactory.infra.video import write_video
-from reenactory.models.flow3d.config import PRESETS
 from reenactory.models.flow3d.descriptor import windows
 from reenactory.models.flow3d.examples import Batch, Statistics
 from reenactory.models.flow3d.loop import Loop
 from reenactory.models.flow3d.network import initialised
 from reenactory.models.flow3d.pack import Pack
 from reenactory.models.flow3d.packed_source import PackedSource
+from reenactory.models.flow3d.presets import ABLATIONS, PRESETS, PUBLISHED_FID
 from reenactory.models.weights import WeightMissing, overrides_text
 from reenactory.tasks import face3d, motion
 from reenactory.tasks.dataset import CLIPS, read_clips, write_shard
@@ -185,7 +186,15 @@ def test_pack_writes_all_that_another_machine_needs(store: Store, tmp_path: Path
     summary = train(TrainRequest(store=store.uri, dataset="d", preset="tiny", pack=folder, jpeg_quality=90))
     assert summary.outputs == {"pack": str(folder)}
     left = {path.name for path in folder.iterdir()}
-    assert left == {"pack.json", "frames.bin", "alphas.bin", "offsets.npy", "descriptors.npy", "vgg.npz"}
+    assert left == {
+        "pack.json",
+        "frames.bin",
+        "alphas.bin",
+        "offsets.npy",
+        "descriptors.npy",
+        "landmarks.npy",
+        "vgg.npz",
+    }
 
 
 def test_rendered_people_need_clips_of_the_open_extractor(store: Store, small_vgg: None) -> None:
@@ -241,6 +250,35 @@ class Joined:
 
     def statistics(self) -> Statistics:
         return self._parts[0].statistics()
+
+
+def test_ablations_are_one_command_and_one_table(
+    store: Store,
+    tmp_path: Path,
+    small_vgg: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "config.toml").write_text(CONFIG)
+    command = ["reenactory", "train", "--ablations", "--store", store.uri, "--dataset", "d", "--name", "a"]
+    command += ["--held-out", "dot", "--config", str(tmp_path / "config.toml"), "--device", "cpu"]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    rows = list(csv.DictReader(store.get("runs/a/ablations.csv").decode().splitlines()))
+    assert [row["ablation"] for row in rows] == ["full", *ABLATIONS]
+    published = [(float(row["paper_fid_self"]), float(row["paper_fid_cross"])) for row in rows]
+    assert published == list(PUBLISHED_FID.values())
+    assert {row["steps"] for row in rows} == {"2"}
+    scores = {row["ablation"]: float(row["perceptual"]) for row in rows}
+    assert scores["no_separation"] != scores["full"] != scores["flow_2d"]
+    assert store.exists("runs/a-no_refiner/training/weights.pt")
+    assert "no_cyclic_loss" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", [*command, "--minutes", "1"])
+    with pytest.raises(SystemExit) as refused:
+        cli.main()
+    assert refused.value.code == 2
 
 
 @pytest.mark.slow

@@ -178,7 +178,7 @@ class Slow:
         if number == 9:
             raise OSError("gone")
         part = np.full(1, number)
-        return Batch(part, part, part, part, part, part)  # type: ignore[arg-type]
+        return Batch(part, part, part, part, part, part, part)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])

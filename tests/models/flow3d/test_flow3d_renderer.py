@@ -11,9 +11,10 @@ from painted_faces import painted, short
 
 from reenactory.models.flow3d import animation
 from reenactory.models.flow3d.animation import keep_background
-from reenactory.models.flow3d.config import ABLATIONS, Flow3dConfig, changed
+from reenactory.models.flow3d.config import Flow3dConfig, changed
 from reenactory.models.flow3d.descriptor import controlled
 from reenactory.models.flow3d.network import initialised
+from reenactory.models.flow3d.presets import ABLATIONS
 from reenactory.models.flow3d.renderer import ExpressionRenderer, Flow3dRenderer, PoseRenderer
 from reenactory.models.flow3d.weights import load_weights, weights_bytes
 from reenactory.models.renderers.protocol import Driving, Face, Source
@@ -68,7 +69,7 @@ def test_a_larger_source_keeps_its_size_and_its_background_to_the_pixel(weights:
     state = renderer.prepare(source)
     frames = renderer.animate(state, driving)
     assert frames.shape == (12, 3, 128, 128)
-    picture = torch.full((1, 3, 64, 64), 0.5)
+    picture = torch.full((1, 3, 128, 128), 0.5)
     alpha = torch.zeros(1, 1, 64, 64)
     alpha[..., 24:40, 24:40] = 1
     kept = keep_background(picture, alpha, torch.zeros_like(alpha), state.picture.frame)

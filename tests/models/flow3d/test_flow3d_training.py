@@ -14,28 +14,21 @@ import torch
 import torch.nn.functional as F
 from painted_faces import short, thin_vgg, write_pack
 
-from reenactory.models.flow3d import train_packed
+from reenactory.models.flow3d import export, train_packed
 from reenactory.models.flow3d.checkpoints import read_pointer
 from reenactory.models.flow3d.composition import compose, foreground
-from reenactory.models.flow3d.config import (
-    ABLATIONS,
-    PRESETS,
-    Flow3dConfig,
-    OtherTrainingError,
-    PhaseConfig,
-    changed,
-    paper_steps,
-)
-from reenactory.models.flow3d.examples import Examples, to_examples
+from reenactory.models.flow3d.config import Flow3dConfig, OtherTrainingError, PhaseConfig, changed, paper_steps
+from reenactory.models.flow3d.examples import Examples, jittered, to_examples
 from reenactory.models.flow3d.loop import BEST, FINAL, LOG, Loop, Pulse, validation_batches
 from reenactory.models.flow3d.network import initialised
 from reenactory.models.flow3d.objective import Objective
 from reenactory.models.flow3d.pack import Pack
 from reenactory.models.flow3d.packed_source import PackedSource
+from reenactory.models.flow3d.presets import ABLATIONS, PRESETS
 from reenactory.models.flow3d.train_packed import Folder, packed_loop
 from reenactory.models.flow3d.trainer import Trainer, rate_at
 from reenactory.models.flow3d.validation import Validation, psnr
-from reenactory.models.flow3d.weights import load_weights
+from reenactory.models.flow3d.weights import load_weights, weights_bytes
 from reenactory.models.perceptual.losses import perceptual_distance, pyramid, style_distance
 from reenactory.models.perceptual.weights import load_half, save_half
 
@@ -75,13 +68,13 @@ def test_every_term_follows_its_equation(examples: Examples) -> None:
     source = foreground(examples.source, examples.source_alpha)
     target = foreground(examples.target, examples.target_alpha)
     code, back_code = network.mapping(examples.target_window), network.mapping(examples.source_window)
-    warped = network.warp(source, code)
+    warped = network.warp(source, examples.source_alpha, code)
     face = network.refine(source, warped, code)
     assert face.alpha is not None
-    painted = network.inpaint(compose(face.picture, face.alpha, examples.source, examples.source_alpha), code)
+    painted = network.inpaint(compose(face.picture, face.alpha, examples.source, examples.source_alpha), code).picture
     expected = {
         "perceptual_warp": 2.5 * distance(warped.picture, target),
-        "cyclic_warp": 2.5 * F.l1_loss(network.warp(warped.picture, back_code).picture, source),
+        "cyclic_warp": 2.5 * F.l1_loss(network.warp(warped.picture, face.alpha, back_code).picture, source),
         "warped_volume": 100 * F.mse_loss(warped.volume, network.features(target)),
         "features": 100 * distance(network.decode(network.features(source)).picture, source),
         "inpaint": 2.5 * distance(painted, examples.target),
@@ -102,7 +95,7 @@ def test_phase_one_paints_on_true_faces_and_leaves_the_refiner_alone(examples: E
     assert set(terms) == {"perceptual_warp", "cyclic_warp", "warped_volume", "features", "inpaint", "total"}
     target = foreground(examples.target, examples.target_alpha)
     composite = compose(target, examples.target_alpha, examples.source, examples.source_alpha)
-    painted = network.inpaint(composite, network.mapping(examples.target_window))
+    painted = network.inpaint(composite, network.mapping(examples.target_window)).picture
     expected = 2.5 * perceptual_distance(pyramid(vgg, painted), pyramid(vgg, examples.target))
     assert float(terms["inpaint"]) == pytest.approx(float(expected), rel=1e-5)
     terms["total"].backward()  # type: ignore[no-untyped-call]
@@ -421,3 +414,74 @@ def test_a_preset_of_another_side_than_the_pack_is_refused(tmp_path: Path, pack:
     write_pack(tmp_path)
     with pytest.raises(SystemExit, match="frames of 64 px, preset small wants 128"):
         train_packed.main([str(tmp_path), "--out", str(tmp_path / "out"), "--vgg", str(vgg_file)])
+
+
+def test_phase_0_teaches_the_flow_alone_and_the_refiner_waits(pack: Pack) -> None:
+    changes = {
+        "network": {"carry_pixels": True, "relative_motion": True},
+        "losses": {"pixels": 1.0, "landmark_flow": 1.0},
+    }
+    config = short({**changes, "training": {"phase_0": {"steps": 2, "learning_rate": 1e-3, "warm_up": 2}}}, 1, 1)
+    source = PackedSource(pack, 2, within_clips=True)
+    trainer = Trainer(config, thin_vgg(), CPU, source.statistics())
+    before = {name: weight.clone() for name, weight in trainer.network.named_parameters()}
+    seen = []
+    for number in range(4):
+        terms = trainer.step(source.batch(number))
+        seen.append((trainer.steps_done, set(terms) - {"total", "gradient"}))
+        if number == 1:
+            moved = {
+                name.split(".")[0] for name, now in trainer.network.named_parameters() if (now != before[name]).any()
+            }
+            assert moved == {"mapping", "warping", "features", "projection"}
+            state = trainer.state_dict()
+            again = Trainer(config, thin_vgg(), CPU, source.statistics())
+            again.load_state_dict(state)
+            assert again.phase == 1
+    assert seen[0][1] == seen[1][1] == {"landmark_flow", "pixels"}
+    assert "perceptual_warp" in seen[2][1] and "perceptual_refine" not in seen[2][1]
+    assert "perceptual_refine" in seen[3][1]
+    assert trainer.finished
+    with pytest.raises(ValueError, match=r"needs network\.carry_pixels"):
+        plain = changed(config, {"network": {"carry_pixels": False}})
+        Trainer(plain, thin_vgg(), CPU, source.statistics()).step(source.batch(0))
+
+
+def test_light_changes_both_pictures_alike_and_nothing_else(examples: Examples) -> None:
+    lit = jittered(examples, 0.3, (1, 2))
+    assert torch.equal(lit.source, jittered(examples, 0.3, (1, 2)).source)
+    assert not torch.equal(lit.source, jittered(examples, 0.3, (1, 3)).source)
+    assert lit.target_alpha is examples.target_alpha and lit.target_window is examples.target_window
+    inside = (lit.source < 0.99) & (examples.source > -0.9) & (lit.target < 0.99) & (examples.target > -0.9)
+    factors = [
+        ((made + 1) / (given + 1)) for made, given in ((lit.source, examples.source), (lit.target, examples.target))
+    ]
+    assert (factors[0] - factors[1])[inside].abs().max() < 1e-4
+    assert (factors[0][inside] - 1).abs().max() > 0.01
+
+
+def test_terms_with_passes_of_their_own_come_every_so_often_and_weigh_more(examples: Examples) -> None:
+    config = PRESETS["tiny"]
+    network, vgg = initialised(config.network, 1), thin_vgg()
+    every = Objective(network, vgg, config.losses)(examples, 1)
+    seldom = Objective(network, vgg, replace(config.losses, consistency_every=3))
+    assert {"cyclic_warp", "features"} & set(seldom(examples, 1, step=4)) == set()
+    now = seldom(examples, 1, step=6)
+    for name in ("cyclic_warp", "features"):
+        assert now[name].item() == pytest.approx(3 * every[name].item(), rel=1e-5)
+
+
+def test_safetensors_hold_the_same_network(tmp_path: Path) -> None:
+    config = short()
+    network = initialised(config.network, 2)
+    network.mapping.standardise(torch.full((73,), 100.03), torch.full((73,), 5.0))
+    (tmp_path / "a.pt").write_bytes(weights_bytes(network, config, {"steps_done": 7}))
+    assert export.main([str(tmp_path / "a.pt"), str(tmp_path / "b.safetensors")]) == 0
+    one, config_1, facts_1 = load_weights(tmp_path / "a.pt", CPU)
+    other, config_2, facts_2 = load_weights(tmp_path / "b.safetensors", CPU)
+    assert (config_1, facts_1) == (config_2, facts_2) == (config, {"steps_done": 7})
+    for name, value in one.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name]), name
+    (tmp_path / "c.safetensors").write_bytes(b"not weights at all")
+    with pytest.raises(ValueError, match="does not hold flow3d weights"):
+        load_weights(tmp_path / "c.safetensors", CPU)
