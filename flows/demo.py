@@ -24,7 +24,6 @@ CLIPS = {"demo_woman": "woman.mp4", "demo_man": "man.mp4", "demo_no_face": "no_f
 UNUSED_WEIGHTS = frozenset({"lpips_vgg16"})
 
 PRESET = Preset.IN_THE_WILD  # the published filters want faces of 256 px; these clips are 640x360
-KNOBS = {"face3d": {"extractor": "open"}}  # what flow3d's demonstration weights understand
 
 
 class DemoResult(NamedTuple):
@@ -44,7 +43,7 @@ def demo(out: Path, workers: int | None, frames: int) -> DemoResult:
 
 
 def _flows(store: str, videos: str, out: Path, workers: int | None, frames: int) -> list[Summary]:
-    asked = {"inputs": [videos], "store": store, "dataset": RUN, "workers": workers, "preset": PRESET, "params": KNOBS}
+    asked = {"inputs": [videos], "store": store, "dataset": RUN, "workers": workers, "preset": PRESET}
     parts = [preprocess(PreprocessRequest.model_validate(asked))]
     pairs = str(_pairs(store, out, frames))
     for name in RENDERERS:

@@ -15,7 +15,7 @@ from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.shards import make_shards
 from reenactory.infra.summary import Summary
 from reenactory.infra.tables import put_table
-from reenactory.tasks.consent import Consent, read_consent
+from reenactory.tasks.consent import Consent, asked_consent
 from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.outcomes import Reason
@@ -43,7 +43,7 @@ class RenderRequest(Where):
 
 def render(request: RenderRequest, map_shards: ShardMap[Pair] = in_order) -> Summary:
     """Render every pair that may be; what was rendered before is not rendered again."""
-    consent = _consent(request)
+    consent = asked_consent(request.consent, request.require_consent)
     renderer_class(request.renderer)  # an unknown name ends here, before the run has a trace in the store
     pairs, named, drawn_by = read_pairs(Path(request.pairs))
     dataset = request.dataset or named
@@ -81,14 +81,6 @@ def render(request: RenderRequest, map_shards: ShardMap[Pair] = in_order) -> Sum
         log = OutcomeLog(place.store, request.run, f"render-{request.renderer}")
         log.add({**row, "item": f"{row['renderer']}/{row['pair_id']}"} for row in rows)
         return place.summary(log, len(pairs), outputs, run_pair_list(place.store, request.run, clips))
-
-
-def _consent(request: RenderRequest) -> Consent | None:
-    if request.consent is None and request.require_consent:
-        raise WrongUseError(
-            "--require-consent: no consent manifest was given; give --consent FILE (docs/provenance.md)"
-        )
-    return None if request.consent is None else read_consent(Path(request.consent))
 
 
 def _refusals(

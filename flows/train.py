@@ -1,7 +1,7 @@
 """A dataset in, weights of a re-enactment network out: pack, then train; the same command goes on where it stopped."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from reenactory.flows.run_files import run_path
@@ -80,7 +80,7 @@ def train(request: TrainRequest, follow: Callable[["Pulse"], None] = lambda puls
             done = loop.trainer.steps_done
     store = open_store(request.store)
     outputs = {"training": f"{store.uri}/{training_folder(request)}"}
-    summary = _summary(request, config.training.steps, done, done * config.training.pairs, began, outputs)
+    summary = _summary(request, config.training.steps, done, done * config.training.pairs, began, outputs, data.notes)
     write_summary(store, summary)
     return summary
 
@@ -101,7 +101,7 @@ def _packed(request: TrainRequest, data: Data, tally: TrainingTally, began: floa
     for plan, folder in places:
         plan.write(folder, tally.packed)
     save_half(perceptual_network(), request.pack / VGG)
-    return _summary(request, clips, clips, frames, began, {"pack": str(request.pack)})
+    return _summary(request, clips, clips, frames, began, {"pack": str(request.pack)}, data.notes)
 
 
 def perceptual_network() -> "VggFeatures":
@@ -154,7 +154,13 @@ def training_device(wanted: str) -> str:
 
 
 def _summary(
-    request: TrainRequest, items: int, done: int, frames: int, began: float, outputs: dict[str, str]
+    request: TrainRequest,
+    items: int,
+    done: int,
+    frames: int,
+    began: float,
+    outputs: dict[str, str],
+    notes: Sequence[str],
 ) -> Summary:
     seconds = round(time.monotonic() - began, 2)
     return Summary(
@@ -171,4 +177,5 @@ def _summary(
         frames_per_second={},
         outputs=outputs,
         versions=library_versions(),
+        notes=list(notes),
     )

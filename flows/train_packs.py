@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from reenactory.flows.train_request import TrainRequest, synthetic_people
 from reenactory.infra.settings import Settings
 from reenactory.infra.store import Store, open_store
 from reenactory.models.flow3d.config import Flow3dConfig
+from reenactory.tasks.consent import Consent, asked_consent
 from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.extractors import extractor_id
@@ -45,11 +47,12 @@ class PackPlan(NamedTuple):
 
 
 class Data(NamedTuple):
-    """What a training reads: people to train and to validate on, and people who are rendered beside them."""
+    """What a training reads: people to train and to validate on, rendered people beside them; who is left out."""
 
     main: PackPlan
     synthetic: PackPlan | None
     share: float
+    notes: tuple[str, ...] = ()
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -62,13 +65,31 @@ class Data(NamedTuple):
         return sum(plan.frames for plan in plans if not plan.folder.is_dir())
 
 
-def of_dataset(store: Store, dataset: str, held_out: Sequence[str], image_px: int, quality: int | None) -> PackPlan:
-    """The usable clips of a dataset.
+def agreed(rows: Sequence[ClipRow], consent: Consent | None) -> tuple[list[ClipRow], tuple[str, ...]]:
+    """The clips of people who agree to training today, and in words who is left out.
+
+    Raises:
+        WrongUseError: nobody is left.
+    """
+    if consent is None:
+        return list(rows), ()
+    today = datetime.now(UTC).date()
+    faults = {str(row["identity"]): consent.fault(str(row["identity"]), "training", today) for row in rows}
+    kept = [row for row in rows if faults[str(row["identity"])] is None]
+    left_out = [fault for _, fault in sorted(faults.items()) if fault is not None]
+    if not kept:
+        raise WrongUseError(f"nobody agreed to training: {'; '.join(left_out[:3])}")
+    return kept, (f"consent: manifest sha256 {consent.sha256}", *(f"left out: {fault}" for fault in left_out))
+
+
+def of_dataset(
+    rows: Sequence[ClipRow], store: Store, held_out: Sequence[str], image_px: int, quality: int | None
+) -> PackPlan:
+    """Clips of a dataset.
 
     Raises:
         WrongUseError: nobody is left to train on, or the clips have coefficients of several extractors.
     """
-    rows: list[ClipRow] = list(usable(read_clips(store, dataset).to_pylist()))
     people = held_out_people(rows, held_out)
     frames = sum(int(str(row["frame_count"])) for row in rows)
 
@@ -99,14 +120,17 @@ def data_of(request: TrainRequest, config: Flow3dConfig) -> Data:
     faces = None if table is None else SyntheticFaces(**table.model_dump(exclude={"share"}))
     rendered = None if faces is None else of_synthetic(faces, side, quality)
     if request.dataset is not None:
-        main = of_dataset(open_store(request.store), request.dataset, request.held_out, side, quality)
+        store = open_store(request.store)
+        consent = asked_consent(request.consent, request.require_consent)
+        rows, notes = agreed(usable(read_clips(store, request.dataset).to_pylist()), consent)
+        main = of_dataset(rows, store, request.held_out, side, quality)
         if rendered is not None and main.extractor != rendered.extractor:
             theirs = main.extractor or "an unknown extractor"
             raise WrongUseError(
                 f"rendered people have coefficients of {rendered.extractor}, the clips of {request.dataset} have those "
                 f"of {theirs}: run `reenactory preprocess` over them with --set face3d.extractor=open"
             )
-        return Data(main, rendered, 0.0 if table is None else table.share)
+        return Data(main, rendered, 0.0 if table is None else table.share, notes)
     if rendered is None:
         raise WrongUseError("nothing to train on: name a --dataset, or people to render with --synthetic, or both")
     if request.held_out:

@@ -34,6 +34,10 @@ class TrainRequest(BaseModel):
     synthetic: int | None = Field(
         default=None, ge=0, description="So many people rendered for the purpose, over the file's; 0 = none."
     )
+    consent: Path | None = Field(
+        default=None, description="Consent manifest: clips of people who did not agree to training are left out."
+    )
+    require_consent: bool = Field(default=False, description="Refuse to start without a consent manifest.")
     minutes: float | None = Field(default=None, gt=0, description="Stop after so long, with a checkpoint.")
     pack: Path | None = Field(default=None, description="Only write the pack and the VGG features into this folder.")
     jpeg_quality: int = Field(

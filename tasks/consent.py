@@ -65,6 +65,19 @@ class Consent:
         return f"consent of {use} {identity} ended on {last}"
 
 
+def asked_consent(path: str | Path | None, required: bool) -> Consent | None:
+    """The manifest that was named, if one was.
+
+    Raises:
+        WrongUseError: one is required and none was named, or it cannot be read.
+    """
+    if path is None and required:
+        raise WrongUseError(
+            "--require-consent: no consent manifest was given; give --consent FILE (docs/provenance.md)"
+        )
+    return None if path is None else read_consent(Path(path))
+
+
 def read_consent(path: Path) -> Consent:
     """A manifest as CSV, Parquet or TOML (`[[consent]]`) with subject, uses, expires and, if wanted, training.
 

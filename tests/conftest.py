@@ -4,9 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from s3_servers import S3Server, moto, seaweedfs, weed_binary
 
 from reenactory.models.weights import WeightMissing, locate
+
+# Hypothesis fails an example that takes 200 ms, which on a busy machine says nothing about the code.
+settings.register_profile("reenactory", deadline=None)
+settings.load_profile("reenactory")
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,12 @@ def train(
     synthetic: Annotated[
         int | None, typer.Option(min=0, help="Render so many people as further training data; 0 = none.")
     ] = None,
+    consent: Annotated[
+        Path | None, typer.Option(help="Consent manifest: clips of people who did not agree to training are left out.")
+    ] = None,
+    require_consent: Annotated[
+        bool, typer.Option("--require-consent", help="Refuse to start without --consent.")
+    ] = False,
     minutes: Annotated[float | None, typer.Option(help="Stop after so long, with a checkpoint.")] = None,
     pack: Annotated[
         Path | None, typer.Option(help="Only write the training data into this folder, for another machine.")
@@ -59,6 +65,8 @@ def train(
             "device": device,
             "workers": workers,
             "synthetic": synthetic,
+            "consent": consent,
+            "require_consent": require_consent,
             "minutes": minutes,
             "pack": pack,
             "jpeg_quality": jpeg_quality,

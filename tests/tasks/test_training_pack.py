@@ -208,6 +208,27 @@ def test_rendered_people_need_clips_of_the_open_extractor(store: Store, small_vg
         train(TrainRequest(store=store.uri, preset="tiny", synthetic=2, held_out=["ann"]))
 
 
+def test_only_who_agreed_to_training_is_packed(store: Store, small_vgg: None, tmp_path: Path) -> None:
+    """The others are named, and a manifest in which nobody agreed ends in one line."""
+    people = sorted({str(row["identity"]) for row in usable(read_clips(store, "d").to_pylist())})
+    manifest = tmp_path / "consent.csv"
+
+    def write(agreed: set[str]) -> None:
+        rows = [f"{name},both,never,{'yes' if name in agreed else 'no'}" for name in people]
+        manifest.write_text("\n".join(["subject,uses,expires,training", *rows]))
+
+    asked = {"store": store.uri, "dataset": "d", "preset": "tiny", "pack": tmp_path / "p", "consent": manifest}
+    write(set(people[1:]))
+    summary = train(TrainRequest.model_validate({**asked, "held_out": people[-1:]}))
+    assert f"left out: training {people[0]} did not agree to be used as training" in summary.notes
+    assert people[0] not in {clip.identity for clip in Pack(tmp_path / "p").clips}
+    write(set())
+    with pytest.raises(WrongUseError, match="nobody agreed to training"):
+        train(TrainRequest.model_validate(asked))
+    with pytest.raises(WrongUseError, match="no consent manifest was given"):
+        train(TrainRequest.model_validate({**asked, "consent": None, "require_consent": True}))
+
+
 def test_configuration_comes_from_preset_ablation_and_file(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text('preset = "tiny"\nablations = ["one_frame"]\n[losses]\nfeatures = 50\n')
