@@ -26,6 +26,9 @@ from reenactory.tasks.rendering import RENDERS, ClipRow, Rendering, check_pairs,
 from reenactory.tasks.running.drive import Ledger
 
 
+NAMING_S = 0.05  # per video: two files, each brought safely to the disk
+
+
 class RenderRequest(Where):
     """Parameters of the `render-batch` deployment and of `reenactory render`."""
 
@@ -74,7 +77,8 @@ def render(request: RenderRequest, map_shards: ShardMap[Pair] = in_order) -> Sum
             for pair in pairs
             if (row := refused.get(pair.pair_id) or jobs.row(pair, place.index)) is not None
         ]
-        publish(place, request.run, dataset, jobs, pairs, rows)
+        with place.tally.working("naming the videos", NAMING_S * len(rows)):
+            publish(place, request.run, dataset, jobs, pairs, rows)
         listing = run_path(request.run, f"renders/{request.renderer}.parquet")
         put_table(place.store, listing, pa.Table.from_pylist(rows, schema=RENDERS))
         outputs = {"renders": f"{place.store.uri}/{run_path(request.run, 'renders')}"}
