@@ -25,7 +25,6 @@ from reenactory.tasks.renderers import renderer_class
 from reenactory.tasks.rendering import RENDERS, ClipRow, Rendering, check_pairs, check_understood, clip_rows
 from reenactory.tasks.running.drive import Ledger
 
-
 NAMING_S = 0.05  # per video: two files, each brought safely to the disk
 
 
