@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from reenactory.flows.board import StageBoard, TrainingBoard, show_results
+from reenactory.flows.closing import closing_lines
 from reenactory.flows.evaluate import EvaluateRequest, evaluate
 from reenactory.flows.preprocess import PreprocessRequest, preprocess
 from reenactory.flows.render import RenderRequest, render
@@ -97,6 +98,8 @@ def reported(summary: Summary) -> Summary:
         FailedItemsError: some items failed.
     """
     show_results(summary)
+    for line in closing_lines(summary, summary.outputs):
+        get_run_logger().info(line)
     if summary.failed:
         raise FailedItemsError(f"{summary.failed} of {summary.items} items failed: {'; '.join(summary.failures[:3])}")
     return summary

@@ -28,6 +28,7 @@ def environment() -> dict[str, str]:
     return os.environ | {
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": API,
+        "PREFECT_SERVER_UI_API_URL": API,  # else the page asks port 4200, whatever port it came from
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "RAY_USAGE_STATS_ENABLED": "0",

@@ -96,6 +96,11 @@ def served(own_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     assert len(family) >= 2 and not left, f"still running after SIGTERM: {left}"
 
 
+def test_the_page_asks_the_server_that_it_came_from(served: Served) -> None:
+    told = httpx.get(f"{served.url.removesuffix('/api')}/ui-settings", timeout=30).raise_for_status().json()
+    assert told["api_url"] == served.url
+
+
 def test_deployments_and_an_inactive_schedule(served: Served) -> None:
     found = {row["name"]: row for row in served.ask("deployments")}
     assert sorted(found) == ["evaluate-report", "preprocess-dataset", "render-batch", "train"]
