@@ -115,6 +115,9 @@ def _clips(rows: Sequence[ClipRow]) -> list[Clip]:
 
 def _write(pairs: Sequence[Pair], dataset: str, drawn_by: str, out: Path) -> Written:
     table = to_table(pairs, dataset, drawn_by)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, out)
+    except OSError as error:
+        raise WrongUseError(f"--out {out}: cannot be written ({error.strerror or error})") from error
     return Written(table.num_rows, pairs_sha256(pairs), drawn_by, [])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from reenactory.infra.sources import find_videos, local_copy
 from reenactory.infra.store import Store, open_store
-from reenactory.infra.tables import get_table
+from reenactory.infra.tables import folder_of, get_table
 from reenactory.infra.video import ReadSpec, VideoFault, read_chunks
 from reenactory.infra.watermark import Reading, read_mark
 from reenactory.tasks.provenance import watermark_id
@@ -52,7 +52,7 @@ def read_marks(videos: list[str], store_uri: str | None) -> Iterator[Found]:
 
 def renders_of(store: Store, ident: str) -> list[str]:
     """RUN/PAIR__RENDERER of every render in the runs of a store whose mark is `ident`, sorted."""
-    listings = [path for path in store.list("runs/") if "/renders/" in path and path.endswith(".parquet")]
+    listings = [path for path in store.list("runs/") if folder_of(path) == "renders" and path.endswith(".parquet")]
     found = [
         f"{path.split('/')[1]}/{row['pair_id']}__{row['renderer']}"
         for path in listings

@@ -14,6 +14,11 @@ UNREADABLE = (pa.ArrowException, OSError, ValueError)  # what Arrow raises for d
 ROWS_AT_ONCE = 500_000  # of a table that is written in parts
 
 
+def folder_of(path: str) -> str:
+    """`clips` of datasets/NAME/clips/part-0.parquet, whatever the NAME: a dataset may be called "clips"."""
+    return [*path.split("/"), "", "", ""][2]
+
+
 def complaint(error: Exception) -> str:
     """What an error says, in one short line: Arrow's own may be a page."""
     return next(iter(str(error).splitlines()), type(error).__name__)[:200]

@@ -40,6 +40,10 @@ class WeightMissing(WeightError):  # noqa: N818, named after what is the case
     """A weight file that is not on this machine and could not be fetched."""
 
 
+class WeightUnknown(WeightError, ValueError):  # noqa: N818
+    """A name that is not in the catalogue."""
+
+
 class WeightCorrupt(WeightError):  # noqa: N818
     """A file whose sha256 is not the pinned one; it was removed."""
 

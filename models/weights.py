@@ -14,6 +14,7 @@ from reenactory.models.weight_files import (
     WeightCorrupt,
     WeightError,
     WeightMissing,
+    WeightUnknown,
     cached_path,
     file_sha256,
     forget,
@@ -33,6 +34,7 @@ __all__ = [
     "WeightCorrupt",
     "WeightError",
     "WeightMissing",
+    "WeightUnknown",
     "catalogue",
     "fetch",
     "fetchable",
@@ -172,7 +174,7 @@ def _verify(entry: CatalogueEntry, given: Path | None) -> VerifyResult:
 def _entry(name: str) -> CatalogueEntry:
     known = catalogue()
     if name not in known:
-        raise ValueError(f"no weight is named {name!r}; known are {', '.join(known)}")
+        raise WeightUnknown(f"no weight is named {name!r}; known are {', '.join(known)}")
     return known[name]
 
 

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from reenactory.infra.keys import canonical_json, digest
 from reenactory.infra.records import artefact_path
 from reenactory.infra.store import Store
-from reenactory.infra.tables import get_table, put_table
+from reenactory.infra.tables import folder_of, get_table, put_table
 from reenactory.tasks import face3d
 
 CLIPS = pa.schema(
@@ -79,9 +79,9 @@ def keep_only(store: Store, dataset: str, parts: Iterable[str]) -> list[str]:
     """
     wanted = set(parts)
     old = [path for path in store.list(f"datasets/{dataset}/") if path not in wanted and "/part-" in path]
-    gone = _finished(store, (path for path in old if "/clips/" in path))
+    gone = _finished(store, (path for path in old if folder_of(path) == "clips"))
     if gone:
-        gone -= _finished(store, (path for path in wanted if "/clips/" in path))
+        gone -= _finished(store, (path for path in wanted if folder_of(path) == "clips"))
     for path in old:
         store.delete(path)
     return sorted(gone)

@@ -18,7 +18,7 @@ from reenactory.infra.lineage import Lineage
 from reenactory.infra.records import RECORD_NAME
 from reenactory.infra.sources import identity_of
 from reenactory.infra.store import DamagedObject, Store
-from reenactory.infra.tables import get_table, put_table, table_bytes
+from reenactory.infra.tables import folder_of, get_table, put_table, table_bytes
 from reenactory.infra.upkeep import ARTEFACTS
 from reenactory.tasks.errors import WrongUseError
 
@@ -116,7 +116,7 @@ def forget(store: Store, identity: str, dry_run: bool = False) -> Removed:
 def find_traces(store: Store, identity: str) -> Traces:
     """Names and keys of a person, from the tables of all datasets and runs."""
     traces = Traces(identity)
-    tables = [path for path in store.list("datasets/") if "/clips/" in path]
+    tables = [path for path in store.list("datasets/") if folder_of(path) == "clips"]
     for row in _rows(store, tables):
         if traces.is_theirs(row["identity"]):
             traces.clips.add(str(row["clip_id"]))
@@ -135,7 +135,7 @@ def find_traces(store: Store, identity: str) -> Traces:
     for row in _rows(store, [path for path in store.list("runs/") if path.endswith(PAIRS)]):
         if traces.clips & {str(row["source_clip"]), str(row["driving_clip"])}:
             traces.pairs.add(str(row["pair_id"]))
-    for row in _rows(store, [path for path in store.list("runs/") if "/renders/" in path]):
+    for row in _rows(store, [path for path in store.list("runs/") if folder_of(path) == "renders"]):
         if row["pair_id"] in traces.pairs and row["render_key"]:  # a video that was adopted has no clip above it
             traces.keys.add(str(row["render_key"]))
     return traces

@@ -1,5 +1,5 @@
 """`python -m reenactory.flows.cli`."""
 
-from reenactory.flows.cli import main
+from reenactory.flows.cli import command
 
-main()
+command()

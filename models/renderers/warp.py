@@ -28,7 +28,7 @@ class WarpRenderer:
         version=3,
         paper="none: the baseline without training",
         licence="Apache-2.0",
-        motion="rotation and expression absolute; place and size relative to the driving frames most like the source",
+        motion="rotation, jaw and gaze absolute; other expression, place and size relative to frames like the source",
         resolution=None,
         weights=(MODEL,),
         extractors=("open", "mediapipe"),  # of the latter's scores and points it makes the former's coefficients

@@ -72,7 +72,7 @@ class Town:
         return row
 
     def put_part(self, table: str, rows: pa.Table) -> None:
-        put_table(self.store, f"datasets/d/{table}/part-{digest(str(rows.to_pylist()))}.parquet", rows)
+        put_table(self.store, f"datasets/clips/{table}/part-{digest(str(rows.to_pylist()))}.parquet", rows)
 
     def run(self, name: str, people: list[tuple[str, str]]) -> None:
         """A run with a render, an adopted video and a score of each pair."""
@@ -174,7 +174,7 @@ def test_it_says_what_it_removed(town: Town) -> None:
     assert removed.artefacts == {
         "detect": 3, "track": 2, "crop": 3, "matte": 2, "face3d": 2, "render": 1, "adopt": 1, "score": 1,
     }  # fmt: skip
-    assert removed.rows["datasets/d/clips"] == removed.rows["datasets/d/face3d"] == 2
+    assert removed.rows["datasets/clips/clips"] == removed.rows["datasets/clips/face3d"] == 2
     assert removed.rows["index"] == 3
     assert removed.videos == ["/videos/alice#never-finished.mp4", "/videos/both.mp4", "/videos/solo.mp4"]
     assert removed.bytes > 0
