@@ -37,11 +37,19 @@ def put_table(store: Store, path: str, table: pa.Table) -> None:
 
 
 def get_table(store: Store, path: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """The table, or some of its columns; MissingObject where there is none, DamagedObject where it cannot be read."""
+    """The table, or some of its columns; MissingObject where there is none, DamagedObject where it cannot be read.
+
+    Read in this thread: Arrow's own, which hold the bytes, let go of them at a time of their choosing, and where Python
+    is about to end by then the process aborts after its work is done (apache/arrow issues 34314, 50482).
+    """
     payload = pa.BufferReader(store.get(path))
     try:
         return pq.read_table(
-            payload, columns=None if columns is None else list(columns), page_checksum_verification=True
+            payload,
+            columns=None if columns is None else list(columns),
+            page_checksum_verification=True,
+            use_threads=False,
+            pre_buffer=False,
         )
     except UNREADABLE as error:
         raise DamagedObject(path, store.uri, "remove it, and run the command that made it again") from error
