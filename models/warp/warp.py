@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reenactory.models.compositing.layers import clean_plate, premultiplied_foreground
 from reenactory.models.face_model.camera import Camera
-from reenactory.models.warp.background import inpaint_background, premultiplied_foreground
 from reenactory.models.warp.coefficients import Coefficients, fit_error
 from reenactory.models.warp.face import WarpFace
 from reenactory.models.warp.flow import view
@@ -74,7 +74,7 @@ def prepare(face: WarpFace, frame: NDArray[np.uint8], alpha: NDArray[np.uint8], 
     device, size = face.mean.device, (frame.shape[0], frame.shape[1])
     picture = torch.from_numpy(frame.copy()).to(device).permute(2, 0, 1).float() / 255
     matte = torch.from_numpy(alpha.copy()).to(device).float() / 255
-    background = inpaint_background(picture, matte)
+    plate = clean_plate(picture[None], matte[None, None]).picture
     error = fit_error(face, source)
     shape = face.shape(source.identity, source.expression) + face.spread @ error
     head, camera = source.head(), source.camera()
@@ -85,10 +85,10 @@ def prepare(face: WarpFace, frame: NDArray[np.uint8], alpha: NDArray[np.uint8], 
     facing = face.normals[: face.drawn] @ head.rotation[0, 2]
     fill = _fill(face, picture, matte, uvz[0, : face.drawn], depths, facing)
     triangles = torch.cat([face.triangles, ring_triangles(face.drawn).to(device)])
-    foreground = premultiplied_foreground(picture, matte, background)
+    foreground = premultiplied_foreground(picture[None], matte[None, None], plate)[0]
     person = Person(source, error[0])
     return WarpState(
-        *(face, foreground, background, person, shape[0], camera, rings, uvz[0], triangles, depths, facing, fill)
+        *(face, foreground, plate[0], person, shape[0], camera, rings, uvz[0], triangles, depths, facing, fill)
     )
 
 

@@ -6,7 +6,6 @@ import torch
 from painted_head import SIDE, motion, units, waves
 
 from reenactory.models.warp import warp
-from reenactory.models.warp.background import inpaint_background
 from reenactory.models.warp.coefficients import Coefficients
 from reenactory.models.warp.face import WarpFace
 from reenactory.models.warp.warp import WarpState, animate, prepare
@@ -94,15 +93,6 @@ def frame_shift(face: WarpFace, source: Coefficients) -> torch.Tensor:
     """(2,) how far a frontal head, put where the source's is, lies from one with no translation."""
     front = motion(face, [(0.0, 0.0, 0.0)])
     return source.head().place[0] - front.head().place[0]
-
-
-def test_background_keeps_what_is_seen_and_hides_the_person() -> None:
-    picture = torch.full((3, 64, 64), 0.25)
-    alpha = torch.zeros(64, 64)
-    alpha[20:64, 20:44] = 1
-    picture[:, alpha > 0] = 1.0
-    filled = inpaint_background(picture, alpha)
-    torch.testing.assert_close(filled, torch.full_like(filled, 0.25), atol=1e-4, rtol=0)
 
 
 def test_a_source_without_a_face_is_refused(warp_face: WarpFace) -> None:

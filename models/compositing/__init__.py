@@ -1,0 +1,1 @@
+"""A picture taken apart into the person and what is behind them."""
