@@ -58,9 +58,9 @@ def rendering(network: Flow3d, device: torch.device, frames: int, rounds: int) -
 
     @torch.inference_mode()
     def bare_frame(window: torch.Tensor) -> None:
-        code, person = network.code(moves[:1], window), network.person(image, matte)
-        face = network.refine(person, network.warp(person, matte, code), code)
-        network.inpaint(compose(face.picture, matte, image, matte), code)
+        code, source = network.code(moves[:1], window), network.layers(image, matte)
+        face = network.refine(source.person, network.warp(source, code), code)
+        network.inpaint(compose(face.picture, matte, source), code)
 
     def bare() -> None:
         for index in range(frames):
@@ -95,11 +95,14 @@ def training(config: Flow3dConfig, device: torch.device, rounds: int) -> None:
 
     points = draw.uniform(size=(count, 2, 68, 2)).astype(np.float32)
     batch = Batch(frames(), frames()[..., 0], windows(), frames(), frames()[..., 0], windows(), points)
-    for phase, first in ((1, 0), (2, config.training.phase_1.steps)):
-        trainer.steps_done = first
+    before = 0
+    for number, phase in enumerate((config.training.phase_0, config.training.phase_1, config.training.phase_2)):
+        trainer.steps_done, before = before, before + phase.steps
+        if not phase.steps:
+            continue
         trainer.step(batch)
         seconds = fastest({"step": lambda: trainer.step(batch)}, rounds, device)["step"]
-        print(f"phase {phase}: {count} examples in {seconds:.2f} s, {count / seconds:.2f} examples/s")
+        print(f"phase {number}: {count} examples in {seconds:.2f} s, {count / seconds:.2f} examples/s")
 
 
 def fastest(ways: dict[str, Callable[[], object]], rounds: int, device: torch.device) -> dict[str, float]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reenactory.models.flow3d.carrying import carry
-from reenactory.models.flow3d.composition import compose, foreground
+from reenactory.models.flow3d.composition import Layers, compose
 from reenactory.models.flow3d.config import MAX_RADIUS
 from reenactory.models.flow3d.network import Face, Flow3d, Painted, Warped
 
@@ -29,10 +29,8 @@ class SourceState(NamedTuple):
     """What depends on the source alone; all of batch size 1, on the network's device."""
 
     frame: Tensor  # (1, 3, H, W) in [-1, 1], at its own size
-    matte: Tensor  # (1, 1, H, W) in [0, 1]
-    image: Tensor  # (1, 3, S, S), at the network's
-    alpha: Tensor  # (1, 1, S, S)
-    person: Tensor  # (1, 3, S, S)
+    whole: Layers  # the same taken apart, (1, ., H, W)
+    small: Layers  # ... at the network's side, (1, ., S, S)
     volume: Tensor
     lifted: Tensor
     window: Tensor  # (1, 73, 27), standing still
@@ -46,12 +44,12 @@ def prepare(
     device = next(network.parameters()).device
     whole = torch.from_numpy(np.ascontiguousarray(frame)).to(device).permute(2, 0, 1)[None].float() / 127.5 - 1
     matte = torch.from_numpy(np.ascontiguousarray(alpha)).to(device)[None, None].float() / 255
-    image, small = _resized(whole, network.config.image_px), _resized(matte, network.config.image_px).clamp(0, 1)
-    person = network.person(image, small)
+    side = network.config.image_px
+    small = network.layers(_resized(whole, side), _resized(matte, side).clamp(0, 1))
     window = torch.from_numpy(descriptor).to(device)[None, :, None].expand(1, -1, 2 * MAX_RADIUS + 1)
     with _precision(device):
-        volume, lifted = network.features(person), network.warping.lift(person)
-    return SourceState(whole, matte, image, small, person, volume, lifted, window)
+        volume, lifted = network.features(small.person), network.warping.lift(small.person)
+    return SourceState(whole, network.layers(whole, matte), small, volume, lifted, window)
 
 
 @torch.inference_mode()
@@ -64,7 +62,7 @@ def animate(
         windows: (T, 73, 27) without NaN.
         matter: for networks that have no alpha of their own (`alpha_source = rvm_on_refined`); called in order.
     """
-    device = state.image.device
+    device = state.frame.device
     size = BATCH.get(device.type, BATCH["cpu"])
     for start in range(0, len(windows), size):
         with _precision(device):
@@ -73,53 +71,50 @@ def animate(
 
 
 def _portion(network: Flow3d, state: SourceState, windows: Tensor, matter: Matter | None) -> Tensor:
-    count = len(windows)
+    def each(part: Tensor) -> Tensor:
+        return part.expand(len(windows), *part.shape[1:])
+
     code = network.code(state.window, windows)
-    person, volume, image, source_alpha = (
-        part.expand(count, *part.shape[1:]) for part in (state.person, state.volume, state.image, state.alpha)
-    )
-    flow = network.warping.flow(state.lifted.expand(count, *state.lifted.shape[1:]), code)
-    warped = network.moved(person, source_alpha, volume, flow)
-    face = network.refine(person, warped, code)
+    source = Layers(*map(each, state.small))
+    flow = network.warping.flow(each(state.lifted), code)
+    warped = network.moved(source, each(state.volume), flow)
+    face = network.refine(source.person, warped, code)
     if not network.config.separate_background:
         made = _resized(face.picture.float(), state.frame.shape[-1])
-        return made + _detail(state, warped, face, Painted(made), None)
+        return made + _detail(state, warped, face, Painted(face.picture), None)
     alpha = network.alpha_of(face)
     alpha = _matted(face, matter) if alpha is None else alpha
-    composite = compose(face.picture, alpha, image, source_alpha)
-    painted = network.inpaint(composite, code)
+    painted = network.inpaint(compose(face.picture, alpha, source), code)
     made = _resized(painted.picture.float(), state.frame.shape[-1])
     made = made + _detail(state, warped, face, painted, alpha)
-    return keep_background(made, alpha.float(), source_alpha, state.frame)
+    return keep_background(made, alpha.float(), source.alpha, state.frame)
 
 
 def _detail(state: SourceState, warped: Warped, face: Face, painted: Painted, alpha: Tensor | None) -> Tensor | float:
-    """What the clip's own pixels show more than the network's side can hold: the person's carried, the room's in place.
+    """What the same picture made of the clip's own pixels shows more than the network's side can hold.
 
-    Only where every later stage left the pixels much as they were: a tint that one of them gave takes no detail away.
+    That picture is the carried person over the continued background. Of the person only what every later stage left as
+    it was counts, of the background what the last one left: a tint that one of them gave takes no detail away.
 
     Returns:
         (B, 3, H, W) to add; 0 without `carry_pixels`.
     """
     if warped.flow is None or warped.kept is None:
         return 0.0
-    side, size = state.image.shape[-1], state.frame.shape[-1]
+    side, size = state.small.person.shape[-1], state.frame.shape[-1]
+    person, matte = state.whole.person, state.whole.alpha
+    planes = carry(torch.cat([person, matte], dim=1).expand(len(warped.flow), -1, -1, -1), warped.flow)
+    picture = planes[:, :3] if alpha is None else compose(planes[:, :3], planes[:, 3:], state.whole).picture
+    lost = picture - _resized(_resized(picture, side), size)
+    behind = _left(painted.kept)
+    moved = _left(warped.kept) * _left(face.kept) * behind
+    share = moved if alpha is None else alpha.float() * moved + (1 - alpha.float()) * behind
+    return lost * _resized(torch.as_tensor(share), size).clamp(0, 1)
 
-    def lost(picture: Tensor) -> Tensor:
-        return picture - _resized(_resized(picture, side), size)
 
-    def share(alpha: Tensor | None, *kept: Tensor | None) -> Tensor:
-        parts = [((part.float() - DRAWN) / (LEFT - DRAWN)).clamp(0, 1) for part in kept if part is not None]
-        parts += [] if alpha is None else [alpha.float()]
-        return _resized(torch.stack(parts).prod(dim=0), size).clamp(0, 1)
-
-    count = len(warped.flow)
-    person = state.frame if alpha is None else foreground(state.frame, state.matte)
-    carried = lost(carry(person.expand(count, -1, -1, -1), warped.flow))
-    carried = carried * share(alpha, warped.kept, face.kept, painted.kept)
-    if alpha is None:
-        return carried
-    return carried + lost(state.frame) * share(1 - alpha, painted.kept) * (1 - state.matte)
+def _left(kept: Tensor | None) -> Tensor | float:
+    """Where a stage left a pixel much as it was (B, 1, S, S); 1 where there was no such stage."""
+    return 1.0 if kept is None else ((kept.float() - DRAWN) / (LEFT - DRAWN)).clamp(0, 1)
 
 
 def _matted(face: Face, matter: Matter | None) -> Tensor:

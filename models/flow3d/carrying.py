@@ -57,14 +57,12 @@ def carry(planes: Tensor, flow: Tensor) -> Tensor:
         return F.grid_sample(planes.float(), sampled, "bilinear", "border", align_corners=False)
 
 
-def draw_over(base: Tensor, drawn: Tensor, must: Tensor | None = None) -> Drawn:
+def draw_over(base: Tensor, drawn: Tensor) -> Drawn:
     """Planes drawn over others where the last plane of `drawn`, the gate, says so.
 
     Args:
         base: (B, N, S, S).
         drawn: (B, N + 1, S, S), the gate in [0, 1].
-        must: (B, 1, S, S): where nothing of `base` may stay.
     """
     kept = 1 - drawn[:, -1:]
-    kept = kept if must is None else kept * (1 - must)
     return Drawn(base * kept + drawn[:, :-1] * (1 - kept), kept)

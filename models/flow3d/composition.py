@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from reenactory.models.compositing.layers import clean_plate, premultiplied_foreground
+
 BLACK = -1.0  # behind a person
 HOLE = 0.0  # mid-grey: pixels that nobody knows
 PERSON = 0.5  # alpha above which a pixel of the source is the person's
@@ -17,36 +19,52 @@ class Composite(NamedTuple):
     hole: Tensor
 
 
-def foreground(image: Tensor, alpha: Tensor) -> Tensor:
-    """The person on black.
+class Layers(NamedTuple):
+    """A picture taken apart, all of one size."""
+
+    person: Tensor  # (B, 3, S, S) in [-1, 1], on black
+    alpha: Tensor  # (B, 1, S, S) in [0, 1]
+    behind: Tensor  # (B, 3, S, S) in [-1, 1]
+    unknown: Tensor  # (B, 1, S, S) in [0, 1]: how much of `behind` the picture does not show
+
+
+def torn(image: Tensor, alpha: Tensor) -> Layers:
+    """The paper's way: person times alpha, and behind them a grey hole.
 
     Args:
         image: (B, 3, S, S) in [-1, 1].
         alpha: (B, 1, S, S) in [0, 1].
     """
-    return (image - BLACK) * alpha + BLACK
+    person = alpha > PERSON
+    behind = torch.where(person, HOLE, image)
+    return Layers((image - BLACK) * alpha + BLACK, alpha, behind, person.to(alpha.dtype))
 
 
-def background(image: Tensor, alpha: Tensor) -> Tensor:
-    """The picture with a hole where the person is."""
-    return torch.where(alpha > PERSON, HOLE, image)
+@torch.no_grad()
+def cut_out(image: Tensor, alpha: Tensor) -> Layers:
+    """The person without what shines through their edge, and the background continued behind them.
+
+    Arguments as of `torn`. With a grey hole a head that moves uncovers grey, which the inpainter has to paint from
+    nothing; what stands beside the hole is a better guess, at any size, before anything is learnt.
+    """
+    with torch.autocast(image.device.type, enabled=False):
+        pictures = (image.float() + 1) / 2
+        plate = clean_plate(pictures, alpha.float())
+        person = premultiplied_foreground(pictures, alpha.float(), plate.picture)
+    return Layers(2 * person[:, :3] - 1, alpha, 2 * plate.picture - 1, 1 - plate.seen)
 
 
-def compose(face: Tensor, face_alpha: Tensor, source: Tensor, source_alpha: Tensor) -> Composite:
+def compose(face: Tensor, face_alpha: Tensor, source: Layers) -> Composite:
     """A face laid over the source's background.
 
-    Faces are trained on `foreground`, so they are multiplied by their alpha already; to multiply again would draw a
-    dark seam around the hair. With a true target's foreground this is the paper's `a t + (1 - a) background`.
+    Faces are trained on people on black, so they are multiplied by their alpha already; to multiply again would draw a
+    dark seam around the hair. With a true target's person this is the paper's `a t + (1 - a) background`.
 
     Args:
         face: (B, 3, S, S) in [-1, 1], a person on black.
         face_alpha: (B, 1, S, S) in [0, 1].
-        source: the source picture, whole, (B, 3, S, S).
-        source_alpha: its matte, (B, 1, S, S).
     """
-    behind = background(source, source_alpha)
-    person = (source_alpha > PERSON).to(face_alpha.dtype)
-    return Composite(face + (1 - face_alpha) * (behind - BLACK), (1 - face_alpha) * person)
+    return Composite(face + (1 - face_alpha) * (source.behind - BLACK), (1 - face_alpha) * source.unknown)
 
 
 def threshold_alpha(face: Tensor) -> Tensor:

@@ -49,7 +49,8 @@ class NetworkConfig:
 
     # Not the paper's, for short trainings:
     relative_motion: bool = False  # the code is that of the target minus that of the source: equal frames give 0
-    carry_pixels: bool = False  # the source's pixels travel along the flow; later stages draw over them where they must
+    # The source's own person and background are laid over each other, moved; later stages draw over what they must.
+    carry_pixels: bool = False
 
     def __post_init__(self) -> None:
         faults = {
@@ -96,7 +97,9 @@ class LossConfig:
     pyramid_from: int = 0  # the first of them; 1 leaves the full side out, which is three quarters of VGG's work
     consistency_every: int = 1  # steps from one with eq. 3 and 5 to the next, which weighs that much more: passes saved
     pixels: float = 0.0  # not the paper's: L1 of every picture that has a perceptual term
+    eyes_and_mouth: float = 0.0  # not the paper's: L1 inside their boxes, which are a hundredth of the picture
     landmark_flow: float = 0.0  # not the paper's, with carry_pixels: L1 of the flow at 68 landmarks to what they moved
+    landmark_shape: float = 0.0  # the same of each eye, the brows and the mouth about their own middles: the expression
     detach_volume: bool = False  # True: eq. 4 does not train the encoder through the target's volume
 
 

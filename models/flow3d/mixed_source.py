@@ -30,10 +30,12 @@ class MixedSource:
         return Batch(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
     def statistics(self) -> Statistics:
-        """Of the mixture."""
+        """Of the mixture; where deviations are those inside clips, how far the two sources' means lie apart is no part."""
         parts = ((1 - self._share, self._real.statistics()), (self._share, self._synthetic.statistics()))
         mean = sum(weight * part.mean.astype(np.float64) for weight, part in parts)
+        between = 0.0 if self._real.within_clips else 1.0
         square = sum(
-            weight * (part.deviation.astype(np.float64) ** 2 + (part.mean - mean) ** 2) for weight, part in parts
+            weight * (part.deviation.astype(np.float64) ** 2 + between * (part.mean - mean) ** 2)
+            for weight, part in parts
         )
         return Statistics(np.asarray(mean, np.float32), np.asarray(np.sqrt(square), np.float32))

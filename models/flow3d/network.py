@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from reenactory.models.flow3d.carrying import GATE_START, Projection, carry, draw_over
-from reenactory.models.flow3d.composition import Composite, foreground, threshold_alpha
+from reenactory.models.flow3d.composition import Composite, Layers, cut_out, threshold_alpha, torn
 from reenactory.models.flow3d.config import NetworkConfig
 from reenactory.models.flow3d.feature_decoder import FeatureDecoder
 from reenactory.models.flow3d.features import FeatureEncoder
@@ -75,22 +75,23 @@ class Flow3d(nn.Module):
         code: Tensor = self.mapping(target)
         return code - self.mapping(still(source)) if self.config.relative_motion else code
 
-    def person(self, image: Tensor, alpha: Tensor) -> Tensor:
-        """What goes through the warping: the person on black, or the whole picture without separation."""
-        return foreground(image, alpha) if self.config.separate_background else image
+    def layers(self, image: Tensor, alpha: Tensor) -> Layers:
+        """A picture taken apart: its person goes through the warping. Without separation that is the whole picture."""
+        layers = cut_out(image, alpha) if self.config.carry_pixels else torn(image, alpha)
+        return layers if self.config.separate_background else layers._replace(person=image)
 
-    def warp(self, person: Tensor, alpha: Tensor, code: Tensor, volume: Tensor | None = None) -> Warped:
+    def warp(self, source: Layers, code: Tensor, volume: Tensor | None = None) -> Warped:
         """The person, with their alpha, moved. `volume`: their features, where they are known already."""
-        volume = self.features(person) if volume is None else volume
-        return self.moved(person, alpha, volume, self.warping(person, code))
+        volume = self.features(source.person) if volume is None else volume
+        return self.moved(source, volume, self.warping(source.person, code))
 
-    def moved(self, person: Tensor, alpha: Tensor, volume: Tensor, flow: Tensor) -> Warped:
+    def moved(self, source: Layers, volume: Tensor, flow: Tensor) -> Warped:
         """A volume moved and drawn; with `carry_pixels` over the person's own pixels, moved likewise."""
         volume = self.move(volume, flow)
         if self.projection is None:
             return self.decode(volume)
         planar = self.projection(volume, flow)
-        base = torch.cat([person, alpha], dim=1)[:, : self.config.planes]
+        base = torch.cat([source.person, source.alpha], dim=1)[:, : self.config.planes]
         drawn = draw_over(carry(base, planar), self.decoder(volume))
         return Warped(*_planes(drawn.planes), volume, drawn.kept, planar)
 
@@ -133,7 +134,7 @@ class Flow3d(nn.Module):
         painted: Tensor = self.inpainter(torch.cat(planes, dim=1), code)
         if not self.config.carry_pixels:
             return Painted(painted)
-        return Painted(*draw_over(composite.picture.clamp(-1, 1), painted, composite.hole))
+        return Painted(*draw_over(composite.picture.clamp(-1, 1), painted))
 
 
 def _planes(planes: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -35,7 +35,7 @@ class PackedSource:
         """
         self._pack = pack
         self.pairs = pairs
-        self._within_clips = within_clips
+        self.within_clips = within_clips
         self._both = both_directions
         self._entropy = (seed, rank, int(held_out))
         self._frames: dict[str, NDArray[np.intp]] = {}  # of each clip: those with a face
@@ -73,7 +73,7 @@ class PackedSource:
         clips = [clip for person in self._people.values() for clip in person]
         seen = [self._descriptors(clip)[self._frames[clip.clip_id]].astype(np.float64) for clip in clips]
         mean = np.concatenate(seen).mean(axis=0)
-        centres = [part.mean(axis=0) if self._within_clips else mean for part in seen]
+        centres = [part.mean(axis=0) if self.within_clips else mean for part in seen]
         deviation = np.concatenate([part - centre for part, centre in zip(seen, centres, strict=True)]).std(axis=0)
         return Statistics(mean.astype(np.float32), deviation.astype(np.float32))
 

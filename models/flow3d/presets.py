@@ -28,10 +28,10 @@ PRESETS: dict[str, Flow3dConfig] = {
             channels_last=True,
         ),
     ),
-    # Learns on one core of a CPU, in about an hour (demo/MODEL_CARD.md).
+    # Learns on one core of a CPU, in an hour and a half (demo/MODEL_CARD.md).
     "demo": Flow3dConfig(
         NetworkConfig(
-            image_px=96,
+            image_px=128,
             style=128,
             volume_channels=8,
             volume_depth=4,
@@ -59,14 +59,16 @@ PRESETS: dict[str, Flow3dConfig] = {
             pyramid_from=1,
             consistency_every=4,
             pixels=20.0,
+            eyes_and_mouth=8.0,
             landmark_flow=400.0,
+            landmark_shape=1000.0,
         ),
         TrainingConfig(
             pairs=4,
             both_directions=False,
-            phase_0=PhaseConfig(3_000, learning_rate=1e-3, warm_up=30, drop_at=0.8),
-            phase_1=PhaseConfig(500, learning_rate=1e-3, warm_up=20, drop_at=0.8),
-            phase_2=PhaseConfig(500, learning_rate=6e-4, warm_up=20, drop_at=0.7),
+            phase_0=PhaseConfig(9_000, learning_rate=1e-3, warm_up=30, drop_at=0.8),
+            phase_1=PhaseConfig(300, learning_rate=1e-3, warm_up=20, drop_at=0.8),
+            phase_2=PhaseConfig(2_500, learning_rate=6e-4, warm_up=20, drop_at=0.7),
             betas=(0.9, 0.999),
             clip_norm=1000.0,
             ema_decay=0.995,
@@ -74,7 +76,7 @@ PRESETS: dict[str, Flow3dConfig] = {
             cpu_precision="bfloat16",
             jitter=0.2,
             checkpoint_minutes=5.0,
-            validate_every=200,
+            validate_every=500,
             validation_pairs=24,
         ),
     ),

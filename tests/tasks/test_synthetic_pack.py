@@ -117,6 +117,15 @@ def test_statistics_are_those_of_the_mixture(two_sources: tuple[PackedSource, Pa
     np.testing.assert_allclose(mixed.deviation, joined.std(axis=0), rtol=1e-5)
 
 
+def test_deviations_inside_clips_do_not_see_how_far_the_two_kinds_of_people_lie_apart(
+    two_sources: tuple[PackedSource, PackedSource], tmp_path: Path
+) -> None:
+    inside = [PackedSource(Pack(tmp_path / name), 3, within_clips=True) for name in "ab"]  # 1000 apart
+    mixed = MixedSource(*inside, 0.25).statistics()
+    np.testing.assert_allclose(mixed.deviation, inside[0].statistics().deviation, rtol=0.01)
+    assert (mixed.deviation < 100).all() and (MixedSource(*two_sources, 0.25).statistics().deviation > 400).all()
+
+
 def test_packs_that_do_not_fit_are_not_mixed(tmp_path: Path) -> None:
     from painted_faces import short
 

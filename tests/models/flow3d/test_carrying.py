@@ -7,7 +7,7 @@ from reenactory.models.flow3d.animation import animate, prepare
 from reenactory.models.flow3d.carrying import carry, draw_over
 from reenactory.models.flow3d.config import changed
 from reenactory.models.flow3d.network import Flow3d, initialised
-from reenactory.models.flow3d.objective import landmark_distance
+from reenactory.models.flow3d.objective import boxes, landmark_terms, masked_l1
 from reenactory.models.flow3d.presets import PRESETS
 
 CARRYING = changed(PRESETS["tiny"], {"network": {"carry_pixels": True, "relative_motion": True}}).network
@@ -36,14 +36,12 @@ def test_nan_in_a_flow_does_not_end_the_process() -> None:
     assert torch.isfinite(carry(torch.rand(1, 3, 32, 32), flow)).all()
 
 
-def test_the_gate_chooses_and_nothing_stays_where_nothing_may() -> None:
+def test_the_gate_chooses() -> None:
     base, drawn = torch.full((1, 3, 2, 2), 0.5), torch.cat([torch.full((1, 3, 2, 2), -0.5), torch.zeros(1, 1, 2, 2)], 1)
     drawn[0, 3, 0, 0] = 1
-    must = torch.zeros(1, 1, 2, 2)
-    must[0, 0, 1, 1] = 1
-    planes, kept = draw_over(base, drawn, must)
-    assert planes[0, 0].tolist() == [[-0.5, 0.5], [0.5, -0.5]]
-    assert kept[0, 0].tolist() == [[0, 1], [1, 0]]
+    planes, kept = draw_over(base, drawn)
+    assert planes[0, 0].tolist() == [[-0.5, 0.5], [0.5, 0.5]]
+    assert kept[0, 0].tolist() == [[0, 1], [1, 1]]
 
 
 def test_landmarks_say_where_the_flow_should_point() -> None:
@@ -52,11 +50,38 @@ def test_landmarks_say_where_the_flow_should_point() -> None:
     flow = torch.zeros(2, 2, 16, 16)
     flow[:, 0], flow[:, 1] = 2.0, -1.0
     landmarks = torch.stack([source, target], dim=1)
-    assert landmark_distance(flow, landmarks) < 1e-6
-    assert landmark_distance(0 * flow, landmarks).item() == pytest.approx((0.125 + 0.0625) / 2, rel=1e-4)
+    assert landmark_terms(flow, landmarks)["landmark_flow"] < 1e-6
+    still = landmark_terms(0 * flow, landmarks)
+    assert still["landmark_flow"].item() == pytest.approx((0.125 + 0.0625) / 2, rel=1e-4)
+    assert still["landmark_shape"] < 1e-6  # every feature moves as one piece
     landmarks[1] = float("nan")
-    assert landmark_distance(flow, landmarks) < 1e-6
-    assert landmark_distance(flow, landmarks * float("nan")) == 0
+    assert landmark_terms(flow, landmarks)["landmark_flow"] < 1e-6
+    assert landmark_terms(flow, landmarks * float("nan"))["landmark_flow"] == 0
+
+
+def test_a_mouth_that_opens_is_a_change_of_shape() -> None:
+    target = torch.full((1, 68, 2), 0.5)
+    source = target.clone()
+    source[:, 48:58, 1] -= 0.01  # the upper half of the mouth's points
+    source[:, 58:68, 1] += 0.01
+    terms = landmark_terms(torch.zeros(1, 2, 16, 16), torch.stack([source, target], dim=1))
+    assert terms["landmark_shape"].item() == pytest.approx(20 * 0.01 / 68 / 2, rel=1e-4)  # of x and y
+
+
+def test_boxes_are_around_eyes_and_mouth_and_nowhere_else() -> None:
+    points = torch.full((2, 68, 2), 0.1)
+    points[:, 36:42], points[:, 42:48] = torch.tensor([0.25, 0.25]), torch.tensor([0.75, 0.25])
+    points[:, 48:68] = torch.tensor([0.4, 0.75])
+    points[:, 60] = torch.tensor([0.6, 0.75])
+    points[1, 50] = float("nan")
+    inside = boxes(points, torch.zeros(2, 3, 64, 64))
+    assert inside[0, 0, 48, 24:40].all()  # row of the mouth
+    assert inside[:, 0, :8].sum() == 0  # 0.1: other points
+    assert inside[1, 0, 40:].sum() == 0  # its mouth is not known
+    picture = torch.zeros(1, 3, 64, 64)
+    picture[..., :8, :] = 1
+    assert masked_l1(picture, 0 * picture, inside[:1]) == 0
+    assert masked_l1(picture + inside[:1], 0 * picture, inside[:1]) == pytest.approx(1)
 
 
 def test_equal_frames_have_no_motion() -> None:

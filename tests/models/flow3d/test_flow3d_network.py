@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reenactory.models.flow3d.composition import BLACK, HOLE, background, compose, foreground, threshold_alpha
+from reenactory.models.flow3d.composition import BLACK, HOLE, compose, cut_out, threshold_alpha, torn
 from reenactory.models.flow3d.config import Flow3dConfig, NetworkConfig, changed, from_dict
 from reenactory.models.flow3d.network import Flow3d, initialised
 from reenactory.models.flow3d.presets import ABLATIONS, PRESETS, preset
@@ -45,12 +45,12 @@ def example(config: NetworkConfig, batch: int = 2, seed: int = 0) -> tuple[Tenso
 def through(network: Flow3d, image: Tensor, alpha: Tensor, window: Tensor) -> Tensor:
     """All stages; where the face is to be matted again, with the source's matte."""
     code = network.code(window.roll(1, 0), window)
-    person = network.person(image, alpha)
-    face = network.refine(person, network.warp(person, alpha, code), code)
+    source = network.layers(image, alpha)
+    face = network.refine(source.person, network.warp(source, code), code)
     if not network.config.separate_background:
         return face.picture
     made = network.alpha_of(face)
-    return network.inpaint(compose(face.picture, alpha if made is None else made, image, alpha), code).picture
+    return network.inpaint(compose(face.picture, alpha if made is None else made, source), code).picture
 
 
 def woken(network: Flow3d) -> Flow3d:
@@ -128,9 +128,9 @@ def test_zero_flow_is_the_identity(shape: tuple[int, ...]) -> None:
 def test_a_fresh_network_moves_nothing() -> None:
     network = initialised(TINY, 3)
     image, alpha, window = example(TINY)
-    person = network.person(image, alpha)
-    volume = network.features(person)
-    assert (network.warp(person, alpha, network.mapping(window)).volume - volume).abs().max() < 5e-5
+    source = network.layers(image, alpha)
+    volume = network.features(source.person)
+    assert (network.warp(source, network.mapping(window)).volume - volume).abs().max() < 5e-5
 
 
 @pytest.mark.parametrize(("axis", "order"), [(2, 2), (3, 1), (4, 0)], ids=["z", "y", "x"])
@@ -179,7 +179,7 @@ def test_mixed_precision_stays_near() -> None:
     image, alpha, window = example(TINY)
 
     def parts() -> tuple[Tensor, Tensor, Tensor]:
-        person, code = network.person(image, alpha), network.mapping(window)
+        person, code = network.layers(image, alpha).person, network.mapping(window)
         volume = network.features(person)
         return network.warping(person, code), volume, network.decode(volume).picture
 
@@ -228,10 +228,10 @@ def test_a_window_of_another_length_is_refused() -> None:
 def test_person_and_background_make_the_picture_again() -> None:
     image, alpha, _ = example(TINY)
     hard = (alpha > 0.5).float()
-    person, behind = foreground(image, hard), background(image, hard)
-    assert person[hard.expand_as(person) == 0].eq(BLACK).all()
-    assert behind[hard.expand_as(behind) == 1].eq(HOLE).all()
-    composite = compose(person, hard, image, hard)
+    layers = torn(image, hard)
+    assert layers.person[hard.expand_as(layers.person) == 0].eq(BLACK).all()
+    assert layers.behind[hard.expand_as(layers.behind) == 1].eq(HOLE).all()
+    composite = compose(layers.person, hard, layers)
     assert torch.allclose(composite.picture, image, atol=1e-6)
     assert composite.hole.sum() == 0
 
@@ -239,16 +239,29 @@ def test_person_and_background_make_the_picture_again() -> None:
 def test_a_soft_edge_is_laid_over_without_a_seam() -> None:
     """A target that stands where the source stood: a t + (1 - a) background, to the last bit of the formula."""
     image, alpha, _ = example(TINY)
-    composite = compose(foreground(image, alpha), alpha, image, torch.zeros_like(alpha))
+    empty = torn(image, torch.zeros_like(alpha))
+    composite = compose(torn(image, alpha).person, alpha, empty)
     assert torch.allclose(composite.picture, image, atol=1e-5)
 
 
 def test_the_hole_is_where_only_the_source_was() -> None:
-    image = torch.zeros(1, 3, 2, 2)
     source = torch.tensor([[[[1.0, 1.0], [0.0, 0.0]]]])
     face = torch.tensor([[[[1.0, 0.0], [1.0, 0.0]]]])
-    composite = compose(torch.full((1, 3, 2, 2), -1.0), face, image, source)
+    composite = compose(torch.full((1, 3, 2, 2), -1.0), face, torn(torch.zeros(1, 3, 2, 2), source))
     assert composite.hole.tolist() == [[[[0.0, 1.0], [0.0, 0.0]]]]
+
+
+def test_a_person_who_is_cut_out_leaves_no_hole_and_takes_no_background_along() -> None:
+    """White, soft at the edges, before blue: what they leave is blue, and no blue goes along."""
+    alpha = torch.zeros(1, 1, 32, 32)
+    alpha[..., 10:22, 10:22] = 1
+    alpha = nn.functional.avg_pool2d(alpha, 3, 1, 1)
+    blue = torch.tensor([-1.0, -1.0, 1.0]).reshape(1, 3, 1, 1).expand(1, 3, 32, 32)
+    layers = cut_out(alpha * torch.ones(1, 3, 32, 32) + (1 - alpha) * blue, alpha)
+    assert (layers.behind - blue).abs().max() < 1e-3
+    assert (layers.person - (2 * alpha - 1)).abs().max() < 1e-3
+    assert layers.unknown[0, 0, 16, 16] == 1 and layers.unknown[0, 0, 1, 1] == 0
+    assert (compose(layers.person, alpha, layers).picture - alpha - (1 - alpha) * blue).abs().max() < 1e-3
 
 
 def test_black_is_no_face() -> None:

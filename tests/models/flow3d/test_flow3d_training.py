@@ -16,7 +16,7 @@ from painted_faces import short, thin_vgg, write_pack
 
 from reenactory.models.flow3d import export, train_packed
 from reenactory.models.flow3d.checkpoints import read_pointer
-from reenactory.models.flow3d.composition import compose, foreground
+from reenactory.models.flow3d.composition import compose, torn
 from reenactory.models.flow3d.config import Flow3dConfig, OtherTrainingError, PhaseConfig, changed, paper_steps
 from reenactory.models.flow3d.examples import Examples, jittered, to_examples
 from reenactory.models.flow3d.loop import BEST, FINAL, LOG, Loop, Pulse, validation_batches
@@ -65,18 +65,19 @@ def test_every_term_follows_its_equation(examples: Examples) -> None:
     def distance(made: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
         return perceptual_distance(pyramid(vgg, made), pyramid(vgg, true))
 
-    source = foreground(examples.source, examples.source_alpha)
-    target = foreground(examples.target, examples.target_alpha)
+    source = torn(examples.source, examples.source_alpha)
+    target = torn(examples.target, examples.target_alpha).person
     code, back_code = network.mapping(examples.target_window), network.mapping(examples.source_window)
-    warped = network.warp(source, examples.source_alpha, code)
-    face = network.refine(source, warped, code)
+    warped = network.warp(source, code)
+    face = network.refine(source.person, warped, code)
     assert face.alpha is not None
-    painted = network.inpaint(compose(face.picture, face.alpha, examples.source, examples.source_alpha), code).picture
+    painted = network.inpaint(compose(face.picture, face.alpha, source), code).picture
+    back = network.warp(source._replace(person=warped.picture, alpha=face.alpha), back_code)
     expected = {
         "perceptual_warp": 2.5 * distance(warped.picture, target),
-        "cyclic_warp": 2.5 * F.l1_loss(network.warp(warped.picture, face.alpha, back_code).picture, source),
+        "cyclic_warp": 2.5 * F.l1_loss(back.picture, source.person),
         "warped_volume": 100 * F.mse_loss(warped.volume, network.features(target)),
-        "features": 100 * distance(network.decode(network.features(source)).picture, source),
+        "features": 100 * distance(network.decode(network.features(source.person)).picture, source.person),
         "inpaint": 2.5 * distance(painted, examples.target),
         "perceptual_refine": 4 * distance(face.picture, target),
         "style_refine": 1000 * style_distance(vgg(face.picture), vgg(target)),
@@ -93,8 +94,8 @@ def test_phase_one_paints_on_true_faces_and_leaves_the_refiner_alone(examples: E
     network, vgg = initialised(config.network, 1), thin_vgg()
     terms = Objective(network, vgg, config.losses)(examples, 1)
     assert set(terms) == {"perceptual_warp", "cyclic_warp", "warped_volume", "features", "inpaint", "total"}
-    target = foreground(examples.target, examples.target_alpha)
-    composite = compose(target, examples.target_alpha, examples.source, examples.source_alpha)
+    target = torn(examples.target, examples.target_alpha).person
+    composite = compose(target, examples.target_alpha, torn(examples.source, examples.source_alpha))
     painted = network.inpaint(composite, network.mapping(examples.target_window)).picture
     expected = 2.5 * perceptual_distance(pyramid(vgg, painted), pyramid(vgg, examples.target))
     assert float(terms["inpaint"]) == pytest.approx(float(expected), rel=1e-5)
@@ -128,7 +129,7 @@ def test_ablations_train_and_drop_their_terms(examples: Examples, ablation: str,
 def test_without_separation_nothing_is_cut_out(examples: Examples) -> None:
     network = initialised(changed(PRESETS["tiny"], ABLATIONS["no_separation"]).network, 0)
     assert network.inpainter is None
-    assert torch.equal(network.person(examples.source, examples.source_alpha), examples.source)
+    assert torch.equal(network.layers(examples.source, examples.source_alpha).person, examples.source)
 
 
 def test_a_detached_volume_does_not_train_the_encoder_through_the_target(examples: Examples) -> None:
@@ -438,7 +439,7 @@ def test_phase_0_teaches_the_flow_alone_and_the_refiner_waits(pack: Pack) -> Non
             again = Trainer(config, thin_vgg(), CPU, source.statistics())
             again.load_state_dict(state)
             assert again.phase == 1
-    assert seen[0][1] == seen[1][1] == {"landmark_flow", "pixels"}
+    assert seen[0][1] == seen[1][1] == {"landmark_flow", "landmark_shape", "pixels"}
     assert "perceptual_warp" in seen[2][1] and "perceptual_refine" not in seen[2][1]
     assert "perceptual_refine" in seen[3][1]
     assert trainer.finished
