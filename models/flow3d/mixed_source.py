@@ -30,7 +30,7 @@ class MixedSource:
         return Batch(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
     def statistics(self) -> Statistics:
-        """Of the mixture; where deviations are those inside clips, how far the two sources' means lie apart is no part."""
+        """Of the mixture; deviations inside clips do not count how far the means of the two lie apart."""
         parts = ((1 - self._share, self._real.statistics()), (self._share, self._synthetic.statistics()))
         mean = sum(weight * part.mean.astype(np.float64) for weight, part in parts)
         between = 0.0 if self._real.within_clips else 1.0
