@@ -14,7 +14,7 @@ from reenactory.flows.closing import closing_lines
 from reenactory.flows.evaluate import EvaluateRequest, evaluate
 from reenactory.flows.preprocess import PreprocessRequest, preprocess
 from reenactory.flows.render import RenderRequest, render
-from reenactory.flows.train import pulse_line, train
+from reenactory.flows.train import train
 from reenactory.flows.train_request import TrainRequest
 from reenactory.flows.workplace import ShardMap, ShardWork
 from reenactory.infra.progress import Tally
@@ -61,7 +61,7 @@ def train_network(request: TrainRequest) -> Summary:
     board = TrainingBoard(request.name)
 
     def follow(pulse: "Pulse") -> None:
-        board.show(100 * pulse.steps_done // pulse.steps, pulse_line(pulse))
+        board.show(100 * pulse.steps_done // pulse.steps, pulse.line())
 
     return reported(train(request, follow))
 

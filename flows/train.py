@@ -42,14 +42,7 @@ class TrainingTally(Tally):
         self.estimate, self.finished = pulse.steps, pulse.steps_done
 
     def line(self) -> str:
-        return super().line() if self.pulse is None else pulse_line(self.pulse)
-
-
-def pulse_line(pulse: "Pulse") -> str:
-    """One line: steps, loss, rate, time left."""
-    left = f"{pulse.seconds_left / 60:.1f} min left"
-    speed = f"{pulse.examples_per_second:.1f} examples/s, waiting {pulse.waiting:.0%}"
-    return f"step {pulse.steps_done} of {pulse.steps} | loss {pulse.total:.3f} | {speed} | {left}"
+        return super().line() if self.pulse is None else self.pulse.line()
 
 
 def train(request: TrainRequest, follow: Callable[["Pulse"], None] = lambda pulse: None) -> Summary:

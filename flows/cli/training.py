@@ -20,7 +20,7 @@ def train(
     method: Annotated[str, typer.Option(help="flow3d.")] = "flow3d",
     name: Annotated[str, typer.Option(help="Name of the run that the training is.")] = "flow3d",
     config: Annotated[
-        Path | None, typer.Option(help="TOML: preset, ablations, tables [network], [losses], [training], [synthetic].")
+        Path | None, typer.Option(help="TOML: preset, ablations; tables network, losses, training, synthetic.")
     ] = None,
     preset: Annotated[str | None, typer.Option(help="paper, small, demo or tiny; over the file's.")] = None,
     held_out: Annotated[list[str] | None, typer.Option(help="An identity to validate on (repeatable).")] = None,

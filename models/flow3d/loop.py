@@ -32,7 +32,14 @@ class Pulse:
     total: float  # the loss
     examples_per_second: float
     waiting: float  # share of the time in which the device waited for data
-    seconds_left: float
+    seconds_left: float  # of the phase
+    more: bool  # whether another phase follows; a step of it costs several times more or less, nobody knows before
+
+    def line(self) -> str:
+        """Steps, loss, rate, time left."""
+        left = f"{self.seconds_left / 60:.1f} min left{' in this phase' if self.more else ''}"
+        speed = f"{self.examples_per_second:.1f} examples/s, waiting {self.waiting:.0%}"
+        return f"step {self.steps_done} of {self.steps} | loss {self.total:.3f} | {speed} | {left}"
 
 
 @dataclass
@@ -97,9 +104,10 @@ class Loop:
             "waiting": round(waiting, 3),
         }
         self._lines.append(line)
-        left = (trainer.config.training.steps - trainer.steps_done) / max(steps_per_second, 1e-9)
         steps = trainer.config.training.steps
-        self.report(Pulse(trainer.steps_done, steps, values["total"], steps_per_second * examples, waiting, left))
+        left = (trainer.phase_ends - trainer.steps_done) / max(steps_per_second, 1e-9)
+        rate, more = steps_per_second * examples, trainer.phase_ends < steps
+        self.report(Pulse(trainer.steps_done, steps, values["total"], rate, waiting, left, more))
 
     def _validate(self) -> None:
         if self.validation is None or not self.main:

@@ -213,11 +213,7 @@ def _best_device() -> str:
 
 
 def _say(pulse: Pulse) -> None:
-    sys.stderr.write(
-        f"step {pulse.steps_done} of {pulse.steps}: loss {pulse.total:.3f}, "
-        f"{pulse.examples_per_second:.1f} examples/s, waiting {pulse.waiting:.0%}, "
-        f"{pulse.seconds_left / 60:.1f} min left\n"
-    )
+    sys.stderr.write(f"{pulse.line()}\n")
 
 
 if __name__ == "__main__":

@@ -57,6 +57,12 @@ class Trainer:
         return 1 if self.steps_done < training.before_refiner else 2
 
     @property
+    def phase_ends(self) -> int:
+        """Steps that are done when the phase of the next step is through."""
+        training = self.config.training
+        return (training.phase_0.steps, training.before_refiner, training.steps)[self.phase]
+
+    @property
     def finished(self) -> bool:
         return self.steps_done >= self.config.training.steps
 

@@ -486,3 +486,14 @@ def test_safetensors_hold_the_same_network(tmp_path: Path) -> None:
     (tmp_path / "c.safetensors").write_bytes(b"not weights at all")
     with pytest.raises(ValueError, match="does not hold flow3d weights"):
         load_weights(tmp_path / "c.safetensors", CPU)
+
+
+def test_time_left_is_of_the_phase_where_another_follows() -> None:
+    trainer = Trainer(short(), thin_vgg(), CPU)
+    ends = []
+    for done in range(trainer.config.training.steps):
+        trainer.steps_done = done
+        ends.append(trainer.phase_ends)
+    assert ends == [3, 3, 3, 6, 6, 6]
+    assert Pulse(1, 6, 0.5, 2.0, 0.0, 60.0, True).line().endswith("waiting 0% | 1.0 min left in this phase")
+    assert Pulse(5, 6, 0.5, 2.0, 0.0, 60.0, False).line().endswith("| 1.0 min left")
