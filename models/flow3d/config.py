@@ -49,6 +49,7 @@ class NetworkConfig:
 
     # Not the paper's, for short trainings:
     relative_motion: bool = False  # the code is that of the target minus that of the source: equal frames give 0
+    affine_motion: bool = False  # an affine map of the volume, from the code alone, is added to the flow
     # The source's own person and background are laid over each other, moved; later stages draw over what they must.
     carry_pixels: bool = False
 

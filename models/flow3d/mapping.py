@@ -27,6 +27,9 @@ class Mapping(nn.Module):
             nn.Conv1d(config.style, config.style, 3, dilation=DILATION) for _ in range(RESIDUALS)
         )
 
+        # An affine map wants the frame itself, not what its neighbours make of it.
+        self.direct = nn.Linear(DESCRIPTOR, config.style, bias=False) if config.affine_motion else None
+
     def standardise(self, mean: Tensor, deviation: Tensor) -> None:
         """Use these statistics, each (73,). Numbers that never change in the data keep their scale."""
         self.mean.copy_(mean.reshape(-1, 1))
@@ -35,12 +38,12 @@ class Mapping(nn.Module):
     def forward(self, window: Tensor) -> Tensor:
         if window.shape[1:] != (DESCRIPTOR, 2 * MAX_RADIUS + 1):
             raise ValueError(f"mapping: expected windows (B, 73, 27), got {tuple(window.shape)}")
-        middle = self.middle(window)
-        x = self.first((middle - self.mean) / self.deviation)  # (B, style, 21)
+        standard = (self.middle(window) - self.mean) / self.deviation
+        x = self.first(standard)  # (B, style, 21)
         for layer in self.residuals:
             x = layer(activate(x)) + x[..., DILATION:-DILATION]  # 15, 9, 3
         code: Tensor = x.mean(dim=-1)
-        return code
+        return code if self.direct is None else code + self.direct(standard[..., MAX_RADIUS])
 
     def middle(self, window: Tensor) -> Tensor:
         """The window as if it were shorter: frames further away than the radius repeat its ends."""

@@ -166,6 +166,8 @@ def initialised(config: NetworkConfig, seed: int) -> Flow3d:
                 else:
                     parameter.normal_(0.0, SPREAD, generator=generator)
         network.warping.out.weight.zero_()  # type: ignore[operator]
+        if network.warping.affine is not None:
+            network.warping.affine.out.weight.zero_()
         if config.carry_pixels:
             for drawing in (network.decoder, network.refiner, network.inpainter):
                 if drawing is not None:

@@ -9,6 +9,7 @@ from reenactory.models.flow3d.adain import AdaIN
 from reenactory.models.flow3d.blocks import CONVOLUTION, activate, convolution, doubling, norm
 from reenactory.models.flow3d.config import NetworkConfig
 from reenactory.models.flow3d.lift import Lift
+from reenactory.models.flow3d.volume_warp import identity_grid
 
 
 class _Down(nn.Module):
@@ -43,6 +44,33 @@ class _Up(nn.Module):
         return result
 
 
+class _Affine(nn.Module):
+    """An affine map of the volume's coordinates from the code alone, as a flow; 0 at first.
+
+    A head that turns, leans or comes nearer is nearly that, and convolutions, which see no coordinates, learn it slowly.
+    """
+
+    # Adam moves every weight by its rate, whatever the gradient: 128 of them would shake a picture by a tenth each step.
+    GAIN = 0.05
+
+    def __init__(self, dims: int, style: int) -> None:
+        super().__init__()
+        self.dims = dims
+        self.out = nn.Linear(style, dims * (dims + 1))
+
+    def forward(self, code: Tensor, sides: torch.Size) -> Tensor:
+        """Args: code (B, style); sides (D, H, W) or (H, W).
+
+        Returns:
+            (B, dims, *sides) in voxels, x first.
+        """
+        matrix = (self.GAIN * self.out(code)).unflatten(1, (self.dims, self.dims + 1))
+        grid = identity_grid(sides, code.device)[0].flatten(0, -2)  # (N, dims)
+        half = grid.new_tensor([side / 2 for side in sides[::-1]])[:, None]
+        moved = matrix[..., :-1].float() @ grid.T + matrix[..., -1:].float()
+        return (moved * half).unflatten(2, sides)
+
+
 class WarpingNetwork(nn.Module):
     """An hourglass over the lifted picture, AdaIN before every convolution of it.
 
@@ -65,6 +93,7 @@ class WarpingNetwork(nn.Module):
         )
         self.out_norm = norm(dims, 2 * first, config.norm)
         self.out = convolution(dims, 2 * first, dims, (3, 7, 7) if dims == 3 else 7)
+        self.affine = _Affine(dims, config.style) if config.affine_motion else None
 
     def forward(self, image: Tensor, code: Tensor) -> Tensor:
         """Args: image (B, 3, S, S) in [-1, 1]; code (B, style).
@@ -86,4 +115,4 @@ class WarpingNetwork(nn.Module):
         for up, skip in zip(reversed(self.up), reversed(skips), strict=True):
             x = torch.cat([up(x, code), skip], dim=1)
         flow: Tensor = self.out(activate(self.out_norm(x)))
-        return flow
+        return flow if self.affine is None else flow + self.affine(code, flow.shape[2:])

@@ -1,6 +1,7 @@
 """The network: sizes and parameter counts of the design, zero flow, independence of the batch, gradients, seeds."""
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -23,6 +24,8 @@ CONFIGS = {
     "coarser volume": replace(TINY, feature_spatial_stride=2, adain_site="both"),
     "head on the decoder": replace(TINY, refiner=False),
     "pixels carried": replace(TINY, carry_pixels=True, relative_motion=True),
+    "affine motion": replace(TINY, affine_motion=True, relative_motion=True),
+    "affine motion of a picture": replace(TINY, affine_motion=True, flow_dim=2),
     "pixels carried, matted again": replace(TINY, carry_pixels=True, alpha_source="rvm_on_refined"),
     "pixels carried along a 2D flow": replace(TINY, carry_pixels=True, flow_dim=2, refiner=False),
     **{name: changed(PRESETS["tiny"], change).network for name, change in ABLATIONS.items()},
@@ -141,6 +144,26 @@ def test_flow_is_counted_in_voxels_and_backward(axis: int, order: int) -> None:
     last = volume.shape[axis] - 1
     expected = volume.index_select(axis, torch.arange(1, last + 2).clamp(max=last))
     assert torch.allclose(warp_volume(volume, flow), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_an_affine_motion_is_in_voxels_about_the_middle(dims: Literal[2, 3]) -> None:
+    config = replace(TINY, affine_motion=True, flow_dim=dims)
+    network = initialised(config, 0)
+    affine = network.warping.affine
+    assert affine is not None
+    image, alpha, window = example(config)
+    person, code = network.layers(image, alpha).person, network.mapping(window)
+    assert network.warping(person, code).abs().max() < 1e-6
+    with torch.no_grad():
+        matrix = torch.zeros(dims, dims + 1)
+        matrix[0, 0], matrix[1, -1] = 0.5, 0.25  # x grows by half of itself, y by a quarter of half a side
+        affine.out.bias.copy_(matrix.flatten() / affine.GAIN)
+    flow = network.warping(person, code)
+    side = flow.shape[-1]
+    expected = torch.linspace(-1, 1, side) * side / 2 * 0.5
+    assert torch.allclose(flow[:, 0], expected.expand_as(flow[:, 0]), atol=1e-4)
+    assert torch.allclose(flow[:, 1], torch.tensor(0.25 * side / 2), atol=1e-4)
 
 
 def test_grid_of_one_voxel_is_its_middle() -> None:
