@@ -103,7 +103,7 @@ def _detail(state: SourceState, warped: Warped, face: Face, painted: Painted, al
         return 0.0
     side, size = state.small.person.shape[-1], state.frame.shape[-1]
     person, matte = state.whole.person, state.whole.alpha
-    planes = carry(torch.cat([person, matte], dim=1).expand(len(warped.flow), -1, -1, -1), warped.flow)
+    planes = carry(torch.cat([person, matte], dim=1).expand(len(warped.flow), -1, -1, -1), warped.flow, "bicubic")
     picture = planes[:, :3] if alpha is None else compose(planes[:, :3], planes[:, 3:], state.whole).picture
     lost = picture - _resized(_resized(picture, side), size)
     behind = _left(painted.kept)

@@ -4,7 +4,7 @@ A decoder that has to learn to draw everybody from features needs days. The flow
 pixels along it are as sharp as the source, at any size: the network's, or the clip's.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -43,8 +43,12 @@ class Projection(nn.Module):
         return (share * flow[:, :2].float()).sum(dim=2)
 
 
-def carry(planes: Tensor, flow: Tensor) -> Tensor:
-    """Planes (B, N, H, W) of any size sampled along a backward flow (B, 2, h, w) in voxels, the border repeated."""
+def carry(planes: Tensor, flow: Tensor, between: Literal["bilinear", "bicubic"] = "bilinear") -> Tensor:
+    """Planes (B, N, H, W) of any size sampled along a backward flow (B, 2, h, w) in voxels, the border repeated.
+
+    Args:
+        between: pixels; bilinear blurs, bicubic keeps skin and hair as they were and may overshoot at edges.
+    """
     height, width = flow.shape[-2:]
     with torch.autocast(planes.device.type, enabled=False):
         to_unit = flow.new_tensor([2 / width, 2 / height]).reshape(1, 2, 1, 1)
@@ -54,7 +58,7 @@ def carry(planes: Tensor, flow: Tensor) -> Tensor:
         inside = grid.new_tensor([1 - 1 / planes.shape[-1], 1 - 1 / planes.shape[-2]])
         # At NaN torch's 2D sampling on the CPU reads outside its memory (2.13), and the process dies without a word.
         sampled = grid * inside + moved.movedim(1, -1).nan_to_num(0.0)
-        return F.grid_sample(planes.float(), sampled, "bilinear", "border", align_corners=False)
+        return F.grid_sample(planes.float(), sampled, between, "border", align_corners=False)
 
 
 def draw_over(base: Tensor, drawn: Tensor) -> Drawn:

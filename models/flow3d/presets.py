@@ -67,8 +67,8 @@ PRESETS: dict[str, Flow3dConfig] = {
         TrainingConfig(
             pairs=4,
             both_directions=False,
-            phase_0=PhaseConfig(6_000, learning_rate=1e-3, warm_up=30, drop_at=0.5),
-            phase_1=PhaseConfig(300, learning_rate=1e-3, warm_up=20, drop_at=0.8),
+            phase_0=PhaseConfig(5_000, learning_rate=1e-3, warm_up=30, drop_at=0.5),
+            phase_1=PhaseConfig(200, learning_rate=1e-3, warm_up=20, drop_at=0.8),
             phase_2=PhaseConfig(2_500, learning_rate=6e-4, warm_up=20, drop_at=0.7),
             betas=(0.9, 0.999),
             clip_norm=1000.0,

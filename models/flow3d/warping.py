@@ -47,10 +47,10 @@ class _Up(nn.Module):
 class _Affine(nn.Module):
     """An affine map of the volume's coordinates from the code alone, as a flow; 0 at first.
 
-    A head that turns, leans or comes nearer is nearly that, and convolutions, which see no coordinates, learn it slowly.
+    A head that turns, leans or comes nearer is nearly that, and convolutions see no coordinates: they learn it slowly.
     """
 
-    # Adam moves every weight by its rate, whatever the gradient: 128 of them would shake a picture by a tenth each step.
+    # Adam moves every weight by its rate, whatever the gradient: 128 of them would shake the picture at each step.
     GAIN = 0.05
 
     def __init__(self, dims: int, style: int) -> None:

@@ -41,6 +41,7 @@ class SyntheticClip(NamedTuple):
         descriptors: (T, 73) float32, in pixels of a picture of `PICTURE_PX`.
         identity, texture: (80,) float32.
         gamma: (27,) float32.
+        landmarks: (T, 68, 2) float32, column and row in pixels of the frames, the first pixel's centre at 0.5.
         uvz: (T, N, 3) float32, the mesh in pixels of the frames.
         triangles: (F, 3) int64 that this person has.
         residual_px: the worst landmark's distance between its place and the one that the descriptors say.
@@ -52,6 +53,7 @@ class SyntheticClip(NamedTuple):
     identity: Tensor
     texture: Tensor
     gamma: Tensor
+    landmarks: NDArray[np.float32]
     uvz: Tensor
     triangles: Tensor
     residual_px: float
@@ -104,6 +106,7 @@ class Studio:
             person.identity,
             person.texture,
             light.gamma,
+            self._bust.model.points_68(uvz[:, : self._bust.model.vertex_count])[..., :2].numpy(),
             uvz,
             triangles,
             float(placement.residual.max()),

@@ -64,6 +64,7 @@ def test_a_pack_of_rendered_people(weight: Callable[[str], Path], tmp_path: Path
     assert pack.facts["extractor"] == extractor_id("open")
     assert pack.facts["key"] == synthetic_key(FEW, SIDE, 90)
     assert np.isfinite(pack.descriptors).all()
+    assert ((pack.landmarks > 0) & (pack.landmarks < 1)).all()  # sides of the picture
 
 
 @needs_model

@@ -62,6 +62,7 @@ def test_descriptors_put_the_model_where_the_picture_has_it(model: FaceModel, cl
         drawn = model.points_68(clip.uvz[:, : model.vertex_count])[..., :2] * (PICTURE_PX / SIDE)
         assert float((places - drawn).norm(dim=-1).max()) == pytest.approx(clip.residual_px, abs=0.02)
         assert clip.residual_px < 0.5
+        np.testing.assert_allclose(clip.landmarks * (PICTURE_PX / SIDE), drawn.numpy(), atol=1e-3)
 
 
 def test_mattes_are_the_mesh_and_pictures_are_lit(clips: list[SyntheticClip]) -> None:
