@@ -5,10 +5,12 @@ from rich.table import Table
 from reenactory.flows.closing import duration
 from reenactory.flows.preprocess import PreprocessRequest, preprocessing
 from reenactory.infra.index import RecordIndex, rebuild_index
+from reenactory.infra.receipts import Receipts
 from reenactory.infra.settings import Settings, default_workers
 from reenactory.infra.sources import find_videos, with_digests
 from reenactory.infra.store import open_store
-from reenactory.tasks.running.planning import STAGES, Plan, plan_videos
+from reenactory.tasks.preprocess import STAGES
+from reenactory.tasks.running.planning import Plan, plan_videos
 
 
 def plan(request: PreprocessRequest, rebuild: bool = False) -> Plan:
@@ -18,7 +20,8 @@ def plan(request: PreprocessRequest, rebuild: bool = False) -> Plan:
         rebuild_index(store)
     sources = with_digests(store, find_videos(request.inputs)[0])
     workers = default_workers() if request.workers is None else max(1, request.workers)
-    return plan_videos(preprocessing(request), sources, RecordIndex(store, request.retry), workers)
+    receipts = Receipts(store, request.dataset, believed=not request.retry)
+    return plan_videos(preprocessing(request), sources, RecordIndex(store, request.retry), workers, receipts)
 
 
 def render_plan(made: Plan) -> Table:

@@ -1,6 +1,6 @@
 """Raw videos in, a dataset out: clips, mattes, coefficients, and a reason for every video that gave none."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import Field, model_validator
 
@@ -9,17 +9,16 @@ from reenactory.flows.workplace import Name, ShardMap, Where, Workplace, in_orde
 from reenactory.infra.addresses import user_path
 from reenactory.infra.entries import Entry
 from reenactory.infra.glance import Glance
-from reenactory.infra.index import RecordIndex
 from reenactory.infra.metadata import read_metadata
-from reenactory.infra.outcome_log import OutcomeLog
 from reenactory.infra.sources import Source, find_videos, with_digests
 from reenactory.infra.split_list import read_split_list
 from reenactory.infra.summary import Summary
 from reenactory.infra.utterances import Utterances
 from reenactory.tasks import face3d
-from reenactory.tasks.dataset import gone_note, keep_only, write_shard
+from reenactory.tasks.dataset import gone_note, keep_only
 from reenactory.tasks.preprocess import MetadataRows, Preprocessing, PreprocessParams
 from reenactory.tasks.presets import Preset, merged
+from reenactory.tasks.results.books import Books
 from reenactory.tasks.running.drive import Ledger
 from reenactory.tasks.running.planning import Plan, plan_shard, shards_of
 from reenactory.tasks.stage import Chain
@@ -69,54 +68,46 @@ def preprocess(request: PreprocessRequest, map_shards: ShardMap[Source] = in_ord
     with workplace(request, f"preprocess {request.dataset}", f"datasets/{request.dataset}", new_store=True) as place:
         if skipped:
             place.tally.outcomes["files that are not video, passed over"] = skipped
-        sources = list(with_digests(place.store, sources))
         announce(place.store, f"preprocess-{request.dataset}", "preprocess", "preprocess", request)
-        parts: list[str] = []
-        log = OutcomeLog(place.store, f"preprocess-{request.dataset}", "preprocess")
-
-        def write_rows(shard: Sequence[Source], index: RecordIndex | Glance) -> None:
-            made = [row for source in shard for row in jobs.rows(source, index)]
-            parts.extend(write_shard(place.store, request.dataset, made))
-            log.add({**row, "item": row["clip_id"]} for row in made)
+        books = Books(place.store, request.dataset, jobs, place.workers, believed=not request.retry)
 
         def work(shard: Sequence[Source]) -> Ledger:
             ledger = _drive_shard(place, jobs, shard)
-            write_rows(shard, place.index)
+            books.enter(shard, Glance(place.index))
             return ledger
 
-        planned, unfinished = _finish_what_is_cached(place, jobs, sources, write_rows)
+        planned, unfinished = _finish_what_is_cached(place, books, with_digests(place.store, sources))
         place.tally.estimate = planned.compute_seconds
         for ledger in map_shards(work, unfinished, place.tally):
             place.ledger.add(ledger)
-        missing = jobs.missing(sources)
-        parts.extend(write_shard(place.store, request.dataset, missing))
-        log.add({**row, "item": row["clip_id"]} for row in missing)
-        if gone := keep_only(place.store, request.dataset, parts):
+        books.write(jobs.missing(sources))
+        if gone := keep_only(place.store, request.dataset, books.parts):
             place.notes.append(gone_note(request.dataset, gone))
+        books.receipts.save()
         outputs = {name: f"{place.store.uri}/datasets/{request.dataset}/{name}" for name in ("clips", "face3d")}
-        return place.summary(log, len(sources), outputs, planned_worker_seconds=planned.compute_seconds)
+        return place.summary(books.log, len(sources), outputs, planned_worker_seconds=planned.compute_seconds)
 
 
 def _finish_what_is_cached(
-    place: Workplace,
-    jobs: Preprocessing,
-    sources: Sequence[Source],
-    write_rows: Callable[[Sequence[Source], Glance], None],
+    place: Workplace, books: Books, sources: Iterable[Source]
 ) -> tuple[Plan, list[Sequence[Source]]]:
     """The plan, and the shards that need work. Of the others the rows are written at once, while their records are at
     hand: without workers and without a Prefect task each, a million cached videos are done in minutes."""
     planned, unfinished = Plan(0, place.workers), list[Sequence[Source]]()
     for shard in shards_of(sources):
         glance = Glance(place.index)
-        counts = plan_shard(jobs, shard, glance, place.workers)
+        known = books.known(shard)
+        counts = known or plan_shard(books.jobs, shard, glance, place.workers)
         planned.add(counts)
         if counts.unfinished:
             unfinished.append(shard)
-        else:
-            place.ledger.cached += counts.cached
-            place.tally.outcomes["videos with nothing left to do"] += len(shard)
-            write_rows(shard, glance)
-    planned.take_rates(place.index)
+            continue
+        place.ledger.cached += counts.cached
+        place.tally.outcomes["videos with nothing left to do"] += len(shard)
+        if known is None:
+            books.enter(shard, glance, counts)
+    if unfinished:
+        planned.take_rates(place.index)
     return planned, unfinished
 
 

@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reenactory.infra.entries import Row, rows_of, to_table
+from reenactory.infra.receipts import drop_receipts
 from reenactory.infra.store import MissingObject, Store
 from reenactory.infra.tables import table_bytes
 
@@ -88,6 +90,17 @@ class _Merging:
         self._rows, self._disputed, self._paths = {}, set(), []
 
 
+def work_in_parts(store: Store, stage: str) -> tuple[int, float]:
+    """Frames and seconds of all that is done in a stage; what two parts tell counts twice, for a rate all the same."""
+    frames, seconds = 0, 0.0
+    for _, table in _read_ahead(store, parts_of(store, stage)):
+        if table is not None:
+            done = table.filter(pc.equal(table["outcome"], "done"))
+            frames += pc.sum(done["frames"]).as_py() or 0
+            seconds += pc.sum(done["seconds"]).as_py() or 0.0
+    return frames, seconds
+
+
 def _read_ahead(store: Store, paths: Sequence[str]) -> Iterator[tuple[str, pa.Table | None]]:
     """Each part with its table (None: it is gone), a few requests in flight."""
     waiting = iter(paths)
@@ -106,7 +119,8 @@ def _table(store: Store, path: str) -> pa.Table | None:
 
 
 def rewrite(store: Store, stage: str, without: Set[str]) -> None:
-    """Take entries out of the parts of a stage that have them."""
+    """Take entries out of the parts of a stage that have them, and all receipts, which may vouch for them."""
+    drop_receipts(store)
     for path, table in _read_ahead(store, parts_of(store, stage)):
         rows = [] if table is None else list(rows_of(table))
         kept = [row for row in rows if row[0] not in without]

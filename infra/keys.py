@@ -41,6 +41,11 @@ class Recipe:
         self._before = f'{{"params":{canonical_json(dict(params))},"stage":{canonical_json(stage)},"upstream":['
         self._after = f'],"version":{version},"weights":{canonical_json({**weights})}}}'
 
+    @property
+    def text(self) -> str:
+        """All of it, spelled."""
+        return self._before + self._after
+
     def key(self, upstream: Iterable[str]) -> str:
         """See `stage_key`."""
         return digest(self._before + ",".join(map(encode_basestring_ascii, upstream)) + self._after)

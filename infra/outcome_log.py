@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from threading import Lock
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reenactory.infra.keys import digest
 from reenactory.infra.store import Store
@@ -22,7 +23,8 @@ class OutcomeLog:
         self.run, self.flow = run, flow
         self._store = store
         self._name = f"runs/{run}/outcomes/part-{digest(flow)}"
-        self._rows: list[dict[str, object]] = []
+        self._waiting: list[pa.Table] = []
+        self._rows = 0
         self._written: list[str] = []
         self._lock = Lock()
         self.done = 0
@@ -41,11 +43,15 @@ class OutcomeLog:
 
     def add(self, rows: Iterable[Mapping[str, object]]) -> None:
         """Rows with `item`, `outcome`, `reason` and `detail`; other columns are left out."""
+        self.add_table(outcomes_of(rows))
+
+    def add_table(self, rows: pa.Table) -> None:
+        """Rows of `outcomes_of`."""
         with self._lock:
-            for row in rows:
-                self._rows.append({name: row.get(name) for name in SCHEMA.names})
-                self._count(row)
-            if len(self._rows) >= PART_ROWS:
+            self._waiting.append(rows)
+            self._rows += rows.num_rows
+            self._count(rows)
+            if self._rows >= PART_ROWS:
                 self._write()
 
     def close(self) -> None:
@@ -56,18 +62,23 @@ class OutcomeLog:
                 if path not in self._written:
                     self._store.delete(path)
 
-    def _count(self, row: Mapping[str, object]) -> None:
-        if row["outcome"] == "done":
-            self.done += 1
-            return
-        reason = str(row["reason"])
-        self._rejected[reason] += 1
-        seen = self._examples.setdefault(reason, [])
-        if len(seen) < EXAMPLES:
-            seen.append(f"{row.get('item')}: {row.get('detail')}")
+    def _count(self, rows: pa.Table) -> None:
+        rejected = rows.filter(pc.not_equal(rows["outcome"], "done"))
+        self.done += rows.num_rows - rejected.num_rows
+        for row in rejected.to_pylist():
+            reason = str(row["reason"])
+            self._rejected[reason] += 1
+            seen = self._examples.setdefault(reason, [])
+            if len(seen) < EXAMPLES:
+                seen.append(f"{row['item']}: {row['detail']}")
 
     def _write(self) -> None:
         path = f"{self._name}-{len(self._written):05d}.parquet"
-        put_table(self._store, path, pa.Table.from_pylist(self._rows, schema=SCHEMA))
+        put_table(self._store, path, pa.concat_tables([SCHEMA.empty_table(), *self._waiting]).combine_chunks())
         self._written.append(path)
-        self._rows = []
+        self._waiting, self._rows = [], 0
+
+
+def outcomes_of(rows: Iterable[Mapping[str, object]]) -> pa.Table:
+    """Rows with `item`, `outcome`, `reason` and `detail` as a table; other columns are left out."""
+    return pa.Table.from_pylist([{name: row.get(name) for name in SCHEMA.names} for row in rows], schema=SCHEMA)

@@ -1,6 +1,7 @@
 """Looking after a store: what killed runs left in it, and whether its records tell the truth."""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
@@ -117,6 +118,17 @@ def faults(store: Store, stages: Sequence[str], sizes_only: bool = False) -> Ite
             recorded = (artefact for artefact in artefacts(store, stage) if artefact.recorded)
             while batch := list(islice(recorded, AT_ONCE)):
                 yield from threads.map(lambda artefact: _fault(store, artefact, Path(cache), sizes_only), batch)
+
+
+def remove_records(store: Store, paths: Sequence[str]) -> None:
+    """Take records away, and what the index says of them: on a remote store it would be believed."""
+    by_stage: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        _, stage, _, key, _ = path.split("/")  # artefacts/stage/ke/key/_DONE.json
+        by_stage[stage].add(key)
+        store.delete(path)
+    for stage, keys in by_stage.items():
+        rewrite(store, stage, keys)
 
 
 def _fault(store: Store, artefact: Artefact, cache: Path, sizes_only: bool) -> Fault | None:

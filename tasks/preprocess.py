@@ -1,6 +1,6 @@
 """The preprocessing of a dataset as jobs: which stages a video goes through, and the rows that come of it."""
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import cast
@@ -18,7 +18,7 @@ from reenactory.tasks.face3d import Params as Face3dParams
 from reenactory.tasks.identities import numbered, person_of
 from reenactory.tasks.matte import Params as MatteParams
 from reenactory.tasks.missing import distinct, missed_row, missing_rows, unknown_row
-from reenactory.tasks.stage import ArtefactRef, Chain, Job, SourceRef
+from reenactory.tasks.stage import ArtefactRef, Chain, Job, SourceRef, recipe_of
 from reenactory.tasks.track import Params as TrackParams
 from reenactory.tasks.track import clips_of, missed_of
 
@@ -35,6 +35,9 @@ TRACK_COLUMNS = ("start_frame", "frame_count", "box_ltrb", "crop_mode", "face", 
 NO_SPLIT = "all"
 
 MetadataRows = tuple[dict[str, JsonValue], ...]
+
+ROWS_VERSION = 1  # raised when the same records give other rows
+STAGES = ("detect", "track", "crop", "matte", "face3d")
 
 
 class PreprocessParams(BaseModel):
@@ -55,6 +58,20 @@ class Preprocessing:
     params: PreprocessParams
     metadata: Mapping[str, MetadataRows] | None = None  # published clips by video id; other videos are not cut
     test_persons: Set[str] | None = None  # of a split that the clips themselves do not name
+
+    def fingerprint(self, shard: Sequence[Source]) -> str:
+        """Digest of everything that decides the artefacts and the rows of a shard."""
+        recipes = [recipe_of(stage, getattr(self.params, stage)).text for stage in STAGES]
+        persons = None if self.test_persons is None else digest("\n".join(sorted(self.test_persons)))
+        videos: list[JsonValue] = [
+            [source.uri, source.video_id, source.identity, source.sha256, source.size_bytes > 0] for source in shard
+        ]
+        published = None
+        if self.metadata is not None:
+            published = [list(rows) if (rows := self.metadata.get(source.video_id)) else None for source in shard]
+        return digest(
+            canonical_json([ROWS_VERSION, cast(JsonValue, recipes), persons, videos, cast(JsonValue, published)])
+        )
 
     def wants(self, source: Source) -> bool:
         """Whether there is anything to do for a video: metadata, where given, decides."""

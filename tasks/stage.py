@@ -137,6 +137,11 @@ class Job:
         )
 
 
+def recipe_of(name: str, params: StageParams) -> Recipe:
+    """All that decides a stage's keys but what it reads."""
+    return _recipe(get_stage(name), name, params)
+
+
 def _recipe(stage: Stage, name: str, params: StageParams) -> Recipe:
     """The recipe of a stage with these parameters, made once for each parameters object.
 

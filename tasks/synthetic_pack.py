@@ -79,7 +79,7 @@ def write_synthetic_pack(
         person = f"synthetic-{faces.seed}-{number:06d}"
         held_out = number % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 or (number == faces.clips - 1 < HELD_OUT_EVERY - 1)
         descriptors = clip.descriptors if find is None else find(studio.clip(number, faces.frames, PICTURE_PX).frames)
-        points = clip.landmarks / image_px
+        points = clip.landmarks / np.float32(image_px)
         writer.add(f"{person}#0", person, held_out, clip.frames, clip.alphas, descriptors, points)
         report(faces.frames)
     facts = {"key": synthetic_key(faces, image_px, jpeg_quality), "made_of": {"synthetic_faces": faces.model_dump()}}

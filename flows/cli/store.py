@@ -49,17 +49,18 @@ def verify(
 ) -> None:
     """Whether each record's files are there, in their sizes and with their sha256. Exit code 1: some are not."""
     from reenactory.infra.store import open_store
-    from reenactory.infra.upkeep import faults
+    from reenactory.infra.upkeep import faults, remove_records
     from reenactory.tasks.stage import STAGES
 
     opened = open_store(store, create=False)
-    looked_at, wrong = 0, []
+    looked_at, wrong, records = 0, list[str](), list[str]()
     for fault in faults(opened, STAGES, sizes_only):
         looked_at += 1
         if fault is not None:
             wrong.append(f"{fault.record_path}: {fault.problem}")
-            if repair:
-                opened.delete(fault.record_path)
+            records.append(fault.record_path)
+    if repair:
+        remove_records(opened, records)
     _list(wrong)
     done = "removed: the next run makes these artefacts again" if repair else "give --repair to have them made again"
     say(f"{looked_at} records, {len(wrong)} do not hold" + (f"; {done}" if wrong else ""))

@@ -68,7 +68,8 @@ class _Affine(nn.Module):
         grid = identity_grid(sides, code.device)[0].flatten(0, -2)  # (N, dims)
         half = grid.new_tensor([side / 2 for side in sides[::-1]])[:, None]
         moved = matrix[..., :-1].float() @ grid.T + matrix[..., -1:].float()
-        return (moved * half).unflatten(2, sides)
+        flow: Tensor = (moved * half).unflatten(2, sides)
+        return flow
 
 
 class WarpingNetwork(nn.Module):

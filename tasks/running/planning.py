@@ -1,19 +1,20 @@
 """What is cached and what has to be computed, and how long that takes: for `plan` and for the time left."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reenactory.infra.entries import Entry
 from reenactory.infra.glance import Glance
 from reenactory.infra.index import RecordIndex
-from reenactory.infra.shards import make_shards
+from reenactory.infra.receipts import Receipts
+from reenactory.infra.shards import steady_shards
 from reenactory.infra.sources import Source
-from reenactory.tasks.preprocess import Preprocessing, estimated_frames
+from reenactory.tasks.preprocess import STAGES, Preprocessing, estimated_frames
 from reenactory.tasks.running.rates import TYPICAL_SECONDS_PER_FRAME, measured_seconds_per_frame
 from reenactory.tasks.stage import Chain
 
-STAGES = ("detect", "track", "crop", "matte", "face3d")
+_CACHED = "cached "  # before a stage, among a receipt's counts
 
 
 @dataclass
@@ -39,6 +40,16 @@ class Plan:
         self.to_compute += other.to_compute
         self.frames += other.frames
 
+    def as_counts(self) -> dict[str, int]:
+        """What a receipt keeps of a plan by which nothing is left to do."""
+        return {"videos": self.videos, "empty": self.empty} | {f"{_CACHED}{name}": n for name, n in self.cached.items()}
+
+    @classmethod
+    def of_counts(cls, counts: Mapping[str, int], workers: int) -> "Plan":
+        """The inverse of `as_counts`."""
+        cached = Counter({name.removeprefix(_CACHED): n for name, n in counts.items() if name.startswith(_CACHED)})
+        return cls(counts["videos"], workers, counts["empty"], cached=cached)
+
     def take_rates(self, index: RecordIndex) -> None:
         """Rates measured in a store, as far as there are any."""
         for stage in STAGES:
@@ -49,7 +60,7 @@ class Plan:
     @property
     def compute_seconds(self) -> float:
         """Of one worker, at the measured rates."""
-        return sum(self.frames[stage] * self.seconds_per_frame[stage] for stage in STAGES)
+        return sum(frames * self.seconds_per_frame[stage] for stage, frames in self.frames.items() if frames)
 
     @property
     def hours(self) -> float:
@@ -57,18 +68,26 @@ class Plan:
         return self.compute_seconds / 3600 / max(1, self.workers)
 
 
-def plan_videos(jobs: Preprocessing, sources: Iterable[Source], index: RecordIndex, workers: int) -> Plan:
-    """Follow the records as far as they go; beyond them, one clip as long as its video is assumed."""
+def plan_videos(
+    jobs: Preprocessing, sources: Iterable[Source], index: RecordIndex, workers: int, receipts: Receipts | None = None
+) -> Plan:
+    """Follow the records as far as they go; beyond them, one clip as long as its video is assumed.
+
+    Args:
+        receipts: of the dataset's finished shards, whose records need not be asked for.
+    """
     made = Plan(0, workers)
     for shard in shards_of(sources):
-        made.add(plan_shard(jobs, shard, Glance(index), workers))
+        receipt = None if receipts is None else receipts.find(shard[0].uri, jobs.fingerprint(shard))
+        known = None if receipt is None else Plan.of_counts(receipt.counts, workers)
+        made.add(known or plan_shard(jobs, shard, Glance(index), workers))
     made.take_rates(index)
     return made
 
 
-def shards_of(sources: Iterable[Source]) -> list[list[Source]]:
-    """Videos in the shards that they are worked on in."""
-    return make_shards(list(sources), estimated_frames)
+def shards_of(sources: Iterable[Source]) -> Iterator[list[Source]]:
+    """Videos in the shards that they are worked on in: a new video changes its own and few others."""
+    return steady_shards(sources, estimated_frames, lambda source: int(source.sha256[:2], 16) % 32 == 0)
 
 
 def plan_shard(jobs: Preprocessing, shard: Sequence[Source], index: Glance, workers: int) -> Plan:
