@@ -1,6 +1,7 @@
 """Ray actors behind futures: fed by one thread, replaced when they die, and the item that kills them found out."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from ray import ObjectRef
 
 CRASHES_ALONE = 2  # an item that kills this many workers while it is the only one there is to blame
+# Until Ray knows that a node is gone: five checks, three seconds apart, each given ten seconds. Only then is a node's
+# death told from one that was the item's doing. Where there is but one node, there is no such doubt.
+NODE_DEATH_SEEN_S = 65.0
 FAILED_STARTS = 3  # worker processes in a row that die before they take any item: the machine's fault, not an item's
 
 
@@ -24,6 +28,15 @@ class _Call(Generic[Request, Reply]):
     future: "Future[Reply]" = field(default_factory=Future)
     alone: bool = False
     died_alone_on: list[str] = field(default_factory=list)  # the node, for each death with nothing else to blame
+
+
+@dataclass(eq=False)
+class _Accused(Generic[Request, Reply]):
+    """A call whose workers died on it alone, until it is certain that their nodes live on."""
+
+    call: _Call[Request, Reply]
+    error: Exception
+    judged_at: float  # of time.monotonic
 
 
 @dataclass(eq=False)
@@ -47,6 +60,7 @@ class RayPool(Generic[Request, Reply]):
         self._factory, self._workers, self._use_gpu = factory, workers, use_gpu
         self._waiting: deque[_Call[Request, Reply]] = deque()
         self._wake = threading.Condition()
+        self._accused: list[_Accused[Request, Reply]] = []
         self._closed = False
         self._failed_starts = 0  # in a row
         self._dispatcher: threading.Thread | None = None
@@ -94,11 +108,15 @@ class RayPool(Generic[Request, Reply]):
             busy = any(actor.running for actor in actors)
             if self._closed:
                 return False
-            if not busy and not self._waiting:
+            if not busy and not self._waiting and not self._accused:
                 self._wake.wait()
                 return True
+            self._judge()
             self._assign(actors)
         refs = [ref for actor in actors for ref in (actor.running if actor.starting is None else (actor.starting,))]
+        if not refs:  # nothing runs, and somebody is accused
+            time.sleep(0.05)
+            return True
         ready, _ = ray.wait(refs, num_returns=1, timeout=0.05)
         for ref in ready:
             actor = next(actor for actor in actors if ref == actor.starting or ref in actor.running)
@@ -164,13 +182,27 @@ class RayPool(Generic[Request, Reply]):
         for call in dead.running.values():
             call.died_alone_on += [dead.node] * was_alone
             call.alone = True
-            crashes = _on_living_nodes(call.died_alone_on)
-            if crashes >= CRASHES_ALONE:
-                reason = str(error).strip().splitlines()[0]
-                call.future.set_exception(WorkerCrashError(f"{crashes} workers died on it alone: {reason}"))
-            else:
-                with self._wake:
+            with self._wake:
+                if len(call.died_alone_on) >= CRASHES_ALONE:
+                    self._accused.append(
+                        _Accused(call, error, time.monotonic() + NODE_DEATH_SEEN_S * (len(_nodes()) > 1))
+                    )
+                else:
                     self._waiting.appendleft(call)
+
+    def _judge(self) -> None:
+        """Whose nodes are gone is tried again; who stands accused when Ray must have seen a node's death is guilty."""
+        for accused in list(self._accused):
+            crashes = _on_living_nodes(accused.call.died_alone_on)
+            if crashes < CRASHES_ALONE:
+                self._waiting.appendleft(accused.call)
+            elif time.monotonic() >= accused.judged_at:
+                reason = str(accused.error).strip().splitlines()[0]
+                verdict = WorkerCrashError(f"{crashes} workers died on it alone: {reason}")
+                accused.call.future.set_exception(verdict)
+            else:
+                continue
+            self._accused.remove(accused)
 
     def _new_actor(self) -> "_Actor[Request, Reply]":
         import ray
@@ -189,7 +221,9 @@ class RayPool(Generic[Request, Reply]):
     def _fail_all(self, actors: "list[_Actor[Request, Reply]]", error: Exception) -> None:
         with self._wake:
             calls = [*self._waiting, *(call for actor in actors for call in actor.running.values())]
+            calls += [accused.call for accused in self._accused]
             self._waiting.clear()
+            self._accused.clear()
             if not self._closed:
                 self._dispatcher = None  # the next request tries to start anew
         for call in calls:
@@ -197,15 +231,16 @@ class RayPool(Generic[Request, Reply]):
 
 
 def _on_living_nodes(deaths: Sequence[str]) -> int:
-    """How many of these deaths were not that of the whole machine, which is no item's fault.
+    """How many of these deaths were not, as far as Ray knows, that of the whole machine, which is no item's fault."""
+    living = {node["NodeID"] for node in _nodes() if node["Alive"]}
+    return sum(node in living for node in deaths)
 
-    Ray takes some seconds to notice that a node is gone: the last death may be counted wrongly, those before it not.
-    """
+
+def _nodes() -> list[dict[str, object]]:
+    """Those of the cluster, dead ones too."""
     import ray
 
-    nodes = cast("Callable[[], list[dict[str, object]]]", ray.nodes)()
-    living = {node["NodeID"] for node in nodes if node["Alive"]}
-    return sum(node in living for node in deaths)
+    return cast("Callable[[], list[dict[str, object]]]", ray.nodes)()
 
 
 class _ActorShell:
