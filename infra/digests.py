@@ -5,10 +5,9 @@ from heapq import merge
 from itertools import islice
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from reenactory.infra.store import Store
-from reenactory.infra.tables import UNREADABLE, table_in_parts
+from reenactory.infra.tables import UNREADABLE, batches_of, table_in_parts
 
 DIGEST_TABLE = "index/sources.parquet"
 SCHEMA = pa.schema([(name, pa.string()) for name in ("uri", "stamp", "sha256")])
@@ -61,8 +60,7 @@ class KnownDigests:
         if not self._content:
             return
         try:
-            file = pq.ParquetFile(pa.BufferReader(self._content), page_checksum_verification=True)
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=SCHEMA.names):
+            for batch in batches_of(self._content, SCHEMA, ROWS_AT_ONCE):
                 yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
         except UNREADABLE:
             return  # it is damaged, and only saves time: what cannot be read is hashed anew

@@ -7,12 +7,11 @@ from itertools import islice
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from reenactory.infra.entries import Row, rows_of, to_table
 from reenactory.infra.receipts import drop_receipts
 from reenactory.infra.store import MissingObject, Store
-from reenactory.infra.tables import table_bytes
+from reenactory.infra.tables import table_bytes, table_of
 
 SMALL_ROWS = 20_000  # a part of fewer entries is merged with others
 MERGED_ROWS = 50_000  # and the merged ones become about this large: 40 MB while they are put together
@@ -115,7 +114,7 @@ def _table(store: Store, path: str) -> pa.Table | None:
     except MissingObject:
         return None
     # A damaged part is empty: what it told is looked up in the records, and told again by a part of its own.
-    return pq.read_table(pa.BufferReader(payload)) if path.endswith(_name(payload)) else to_table(())
+    return table_of(payload) if path.endswith(_name(payload)) else to_table(())
 
 
 def rewrite(store: Store, stage: str, without: Set[str]) -> None:

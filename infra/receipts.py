@@ -11,12 +11,11 @@ from json import dumps, loads
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from reenactory.infra import outcome_log
 from reenactory.infra.keys import digest
 from reenactory.infra.store import Store
-from reenactory.infra.tables import UNREADABLE, table_in_parts
+from reenactory.infra.tables import UNREADABLE, batches_of, table_in_parts
 
 FOLDER = "index/receipts/"
 SCHEMA = pa.schema(
@@ -76,8 +75,7 @@ class Receipts:
         if not self._store.exists(self._path):
             return
         try:
-            file = pq.ParquetFile(pa.BufferReader(self._store.get(self._path)), page_checksum_verification=True)
-            for batch in file.iter_batches(SHARDS_AT_ONCE, columns=SCHEMA.names):
+            for batch in batches_of(self._store.get(self._path), SCHEMA, SHARDS_AT_ONCE):
                 yield from (_receipt(batch.slice(index, 1)) for index in range(batch.num_rows))
         except UNREADABLE:
             return  # it is damaged, and only saves time

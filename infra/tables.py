@@ -36,21 +36,35 @@ def put_table(store: Store, path: str, table: pa.Table) -> None:
     store.put(path, table_bytes(table))
 
 
-def get_table(store: Store, path: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """The table, or some of its columns; MissingObject where there is none, DamagedObject where it cannot be read.
+def table_of(payload: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table in the bytes of a Parquet file, or some of its columns.
 
     Read in this thread: Arrow's own, which hold the bytes, let go of them at a time of their choosing, and where Python
     is about to end by then the process aborts after its work is done (apache/arrow issues 34314, 50482).
+
+    Raises:
+        one of UNREADABLE: it is damaged, or no Parquet.
     """
-    payload = pa.BufferReader(store.get(path))
+    return pq.read_table(
+        pa.BufferReader(payload),
+        columns=None if columns is None else list(columns),
+        page_checksum_verification=True,
+        use_threads=False,
+        pre_buffer=False,
+    )
+
+
+def batches_of(payload: bytes, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+    """The same, so many rows at a time."""
+    file = pq.ParquetFile(pa.BufferReader(payload), page_checksum_verification=True, pre_buffer=False)
+    yield from file.iter_batches(rows, columns=schema.names, use_threads=False)
+
+
+def get_table(store: Store, path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table, or some of its columns; MissingObject where there is none, DamagedObject where it cannot be read."""
+    payload = store.get(path)
     try:
-        return pq.read_table(
-            payload,
-            columns=None if columns is None else list(columns),
-            page_checksum_verification=True,
-            use_threads=False,
-            pre_buffer=False,
-        )
+        return table_of(payload, columns)
     except UNREADABLE as error:
         raise DamagedObject(path, store.uri, "remove it, and run the command that made it again") from error
 

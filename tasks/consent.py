@@ -11,10 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from reenactory.infra.tables import UNREADABLE
+from reenactory.infra.tables import UNREADABLE, table_of
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.pairs import Pair
 
@@ -100,7 +97,7 @@ def _rows(path: Path, content: bytes) -> list[dict[str, object]]:
             case ".csv":
                 return [dict(row) for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig")))]
             case ".parquet":
-                return list(pq.read_table(pa.BufferReader(content)).to_pylist())
+                return list(table_of(content).to_pylist())
             case ".toml":
                 found = tomllib.loads(content.decode()).get(TABLE)
                 if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):

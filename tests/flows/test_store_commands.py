@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from reenactory.flows.cli import app
+from reenactory.infra.index import RecordIndex, rebuild_index
+from reenactory.infra.receipts import FOLDER
 from reenactory.infra.records import RECORD_NAME, Record, artefact_path, write_artefact
 from reenactory.infra.store import StoreUnusable
 from reenactory.infra.store_local import LocalStore, open_local_store
@@ -57,6 +59,17 @@ def test_verify_has_an_exit_code_and_repairs_when_it_is_told_to(store: LocalStor
     assert run(store, "verify", "--sizes-only")[0] == 0
     assert run(store, "verify", "--repair")[0] == 0
     assert not store.exists(clip(1, RECORD_NAME))
+
+
+def test_what_verify_takes_away_a_bucket_no_longer_believes(store: LocalStore) -> None:
+    """There an entry of the index is believed without a look at its files."""
+    rebuild_index(store)
+    store.put(FOLDER + "receipt", b"of a shard with that clip")
+    store.put(clip(1), b"Frames")
+    assert RecordIndex(LocalStore(store.root, remote=True)).get("crop", f"{1:032x}") is not None
+    assert run(store, "verify", "--repair")[0] == 0
+    assert RecordIndex(LocalStore(store.root, remote=True)).get("crop", f"{1:032x}") is None
+    assert not list(store.list(FOLDER))
 
 
 @pytest.mark.parametrize("words", [("gc",), ("verify",), ("forget", "--identity", "a"), ("rebuild-index",)])
