@@ -16,6 +16,7 @@ from reenactory.models.flow3d.network import Face, Flow3d, Painted, Warped
 
 BATCH = {"cuda": 32, "cpu": 4}
 NOBODY = 0.05  # alpha that a network leaves where nobody is
+EDGE, RIM = 0.008, 0.03  # around the person now, and around where they were, in sides of the picture
 DRAWN, LEFT = 0.3, 0.7  # of a pixel, that a stage kept: under the first it was drawn anew, over the second it was left
 
 
@@ -87,7 +88,7 @@ def _portion(network: Flow3d, state: SourceState, windows: Tensor, matter: Matte
     painted = network.inpaint(compose(face.picture, alpha, source), code)
     made = _resized(painted.picture.float(), state.frame.shape[-1])
     made = made + _detail(state, warped, face, painted, alpha)
-    return keep_background(made, alpha.float(), source.alpha, state.frame)
+    return keep_background(made, alpha.float(), state.whole.alpha, state.frame)
 
 
 def _detail(state: SourceState, warped: Warped, face: Face, painted: Painted, alpha: Tensor | None) -> Tensor | float:
@@ -125,23 +126,33 @@ def _matted(face: Face, matter: Matter | None) -> Tensor:
     return torch.from_numpy(alphas).to(face.picture.device)[:, None].float() / 255
 
 
-def keep_background(painted: Tensor, alpha: Tensor, source_alpha: Tensor, frame: Tensor) -> Tensor:
-    """What was made, where the person is or was; elsewhere the source's own pixels, at their own size.
+def keep_background(painted: Tensor, alpha: Tensor, matte: Tensor, frame: Tensor) -> Tensor:
+    """What was made, where the person is or was; elsewhere the source's own pixels.
 
-    The border between the two lies outside both mattes and is blended over a few pixels.
+    Where the person has left, a rim beyond their matte goes too: their light and the matte's errors lie in it. Where
+    their edge stays, that rim is the background as it is, and what continues it from further away would only blur it.
 
     Args:
         painted: (B, 3, H, W) in [-1, 1].
-        alpha, source_alpha: (B, 1, S, S) of the made face and of the source.
+        alpha: (B, 1, S, S) of the made face, of any size.
+        matte: (1, 1, H, W) of the source.
         frame: (1, 3, H, W), the source.
 
     Returns:
         (B, 3, H, W).
     """
-    changed = torch.maximum(torch.where(alpha > NOBODY, alpha, 0.0), source_alpha)
-    changed = F.avg_pool2d(F.max_pool2d(changed, 7, 1, 3), 5, 1, 2, count_include_pad=False)
-    mask = _resized(changed, frame.shape[-1]).clamp(0, 1)
+    side = frame.shape[-1]
+    alpha = _resized(torch.where(alpha > NOBODY, alpha, 0.0), side).clamp(0, 1)
+    there = _widened(torch.maximum(alpha, matte), max(1, round(EDGE * side)))
+    left = _widened((matte - alpha).clamp(min=0), round(RIM * side))
+    mask = torch.maximum(there, left)
     return mask * painted + (1 - mask) * frame
+
+
+def _widened(mask: Tensor, radius: int) -> Tensor:
+    """A mask grown by a radius in pixels, and soft over as many."""
+    wide = F.max_pool2d(mask, 2 * radius + 1, 1, radius)
+    return F.avg_pool2d(wide, 2 * (radius // 2) + 1, 1, radius // 2, count_include_pad=False)
 
 
 def _resized(picture: Tensor, side: int) -> Tensor:

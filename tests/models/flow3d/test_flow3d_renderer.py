@@ -72,11 +72,25 @@ def test_a_larger_source_keeps_its_size_and_its_background_to_the_pixel(weights:
     picture = torch.full((1, 3, 128, 128), 0.5)
     alpha = torch.zeros(1, 1, 64, 64)
     alpha[..., 24:40, 24:40] = 1
-    kept = keep_background(picture, alpha, torch.zeros_like(alpha), state.picture.frame)
+    frame, nobody = state.picture.frame, torch.zeros(1, 1, 128, 128)
     far = torch.ones(128, 128, dtype=torch.bool)
-    far[2 * 16 : 2 * 48, 2 * 16 : 2 * 48] = False
-    assert torch.equal(kept[0, :, far], state.picture.frame[0, :, far])
-    assert torch.allclose(kept[0, :, 50:78, 50:78], torch.tensor(0.5), atol=1e-5)
+    far[2 * 20 : 2 * 44, 2 * 20 : 2 * 44] = False
+    kept = keep_background(picture, alpha, nobody, frame)
+    assert torch.equal(kept[0, :, far], frame[0, :, far])
+    assert torch.allclose(kept[0, :, 54:74, 54:74], torch.tensor(0.5), atol=1e-5)
+
+
+def test_where_a_person_has_left_a_rim_goes_with_them_and_where_they_stay_it_stays() -> None:
+    painted, frame = torch.full((1, 3, 128, 128), 0.5), torch.zeros(1, 3, 128, 128)
+    matte = torch.zeros(1, 1, 128, 128)
+    matte[..., 40:88, 40:88] = 1
+    gone = keep_background(painted, torch.zeros_like(matte), matte, frame)[0, 0]
+    assert gone[64, 40 - 3] > 0.35 and gone[64, 40 - 8] == 0
+    stays = keep_background(painted, matte, matte, frame)[0, 0]
+    assert stays[64, 41] == 0.5 and stays[64, 40 - 3] == 0
+    half = torch.where(torch.arange(128) < 64, matte, 0.0)  # the right half of them is gone
+    both = keep_background(painted, half, matte, frame)[0, 0]
+    assert both[64, 40 - 3] == 0 and both[64, 88 + 2] > 0.35
 
 
 def test_batches_change_nothing(weights: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
