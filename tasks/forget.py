@@ -15,6 +15,7 @@ from reenactory.infra.digests import DIGEST_TABLE
 from reenactory.infra.index_parts import rewrite
 from reenactory.infra.keys import digest
 from reenactory.infra.lineage import Lineage
+from reenactory.infra.receipts import drop_receipts
 from reenactory.infra.records import RECORD_NAME
 from reenactory.infra.sources import identity_of
 from reenactory.infra.store import DamagedObject, Store
@@ -104,6 +105,7 @@ def forget(store: Store, identity: str, dry_run: bool = False) -> Removed:
     for stage, key in reversed(doomed):  # children first: their parents lead to them
         eraser.artefact(stage, key)
     if not dry_run:
+        drop_receipts(store)  # they name clips
         for stage in removed.artefacts:
             rewrite(store, stage, traces.keys)
     for path in sorted(store.list("runs/"), key=lambda path: path.endswith(PAIRS)):

@@ -13,6 +13,7 @@ from reenactory.infra.digests import DIGEST_TABLE
 from reenactory.infra.entries import Entry
 from reenactory.infra.index import RecordIndex
 from reenactory.infra.keys import digest
+from reenactory.infra.receipts import FOLDER
 from reenactory.infra.records import Record, artefact_path, write_artefact
 from reenactory.infra.store import Store, open_store
 from reenactory.infra.tables import get_table, put_table
@@ -183,7 +184,11 @@ def test_it_says_what_it_removed(town: Town) -> None:
 
 def test_the_index_forgets_too(town: Town) -> None:
     kept = {stage: {entry.key for entry in RecordIndex(town.store).entries(stage)} for stage in STAGES}
+    town.store.put(f"{FOLDER}of-a-dataset.parquet", b"names clips")
+    forget(town.store, ALICE, dry_run=True)
+    assert list(town.store.list(FOLDER))
     forget(town.store, ALICE)
+    assert not list(town.store.list(FOLDER))
     for stage in STAGES:
         entries = list(RecordIndex(town.store).entries(stage))
         assert {entry.key for entry in entries} < kept[stage], stage
