@@ -69,7 +69,7 @@ PRESETS: dict[str, Flow3dConfig] = {
             both_directions=False,
             phase_0=PhaseConfig(5_000, learning_rate=1e-3, warm_up=30, drop_at=0.5),
             phase_1=PhaseConfig(200, learning_rate=1e-3, warm_up=20, drop_at=0.8),
-            phase_2=PhaseConfig(2_500, learning_rate=6e-4, warm_up=20, drop_at=0.7),
+            phase_2=PhaseConfig(1_700, learning_rate=6e-4, warm_up=20, drop_at=0.6),
             betas=(0.9, 0.999),
             clip_norm=1000.0,
             ema_decay=0.995,

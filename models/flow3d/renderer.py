@@ -24,7 +24,7 @@ WEIGHTS, MATTING = "flow3d", "rvm_mobilenetv3"
 def _card(name: str, driven: str) -> RendererCard:
     return RendererCard(
         name=name,
-        version=2,
+        version=3,
         paper="3DFlowRenderer (widths of our own; see docs/flow3d.md)",
         licence="Apache-2.0; the weights' own, by what they were trained on",
         motion=f"{driven} absolute; the face's size relative to the driving frame most like the source",
