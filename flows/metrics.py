@@ -2,8 +2,7 @@
 
 import json
 import textwrap
-from collections.abc import Collection, Iterator, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from reenactory.models.metrics.definition import ARROWS, WORDS, Definition
@@ -21,7 +20,7 @@ def metrics_text(names: Sequence[str] | None, width: int) -> str:
     """A paragraph per metric, at most `width` wide.
 
     Raises:
-        WrongUseError: no metric's name is, or begins with, one of them.
+        WrongUseError: no metric has such a name.
     """
     return "\n\n".join("\n".join(_lines(entry, min(width, READABLE))) for entry in _chosen(names))
 
@@ -32,19 +31,10 @@ def metrics_json(names: Sequence[str] | None) -> str:
 
 
 def _chosen(names: Sequence[str] | None) -> list[Definition]:
-    """Those of these names; a name that is none stands for all that begin with it: aed for aed_l1 and aed_l2."""
-    meant: set[str] = set()
-    for name in names or ():
-        known = {name} if name in KNOWN else {other for other in KNOWN if other.startswith(name.lower())}
-        if not known:
-            near = get_close_matches(name.lower(), KNOWN) or KNOWN
-            raise WrongUseError(f"no metric is called {name!r} or begins so; {_like(near)}: {', '.join(near)}")
-        meant |= known
-    return [entry for entry in DEFINITIONS if not names or entry.name in meant]
-
-
-def _like(near: Collection[str]) -> str:
-    return "there are" if len(near) == len(KNOWN) else "do you mean"
+    unknown = sorted(set(names or ()) - set(KNOWN))
+    if unknown:
+        raise WrongUseError(f"no metric is called {unknown[0]!r}; there are: {', '.join(KNOWN)}")
+    return [entry for entry in DEFINITIONS if not names or entry.name in names]
 
 
 def _row(entry: Definition) -> dict[str, object]:

@@ -37,9 +37,6 @@ def render_plan(made: Plan) -> Table:
     price = Settings().price_per_hour
     cost = "" if price is None else f", cost {price * made.compute_seconds / 3600:.2f}"
     empty = f"{made.empty} will be rejected, for they are empty (EMPTY_FILE). " if made.empty else ""
-    if not sum(made.to_compute.values()):
-        table.caption = f"{made.videos} videos: all is done, nothing is left to compute."
-        return table
     table.caption = (
         f"{made.videos} videos, {made.workers} workers: about {duration(made.hours * 3600)}{cost}. {empty}"
         "Frames of videos that were never opened are estimated from file sizes."

@@ -1,6 +1,5 @@
 """What every flow needs around its work: the store, the index of records, the workers, the counts, the summary."""
 
-import re
 import sys
 import time
 import unicodedata
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from reenactory.flows.devices import resolve_device
 from reenactory.infra.addresses import refuse_credentials
@@ -36,16 +35,12 @@ MOST_NAME_BYTES = 200
 def _one_spelling(name: str) -> str:
     """Names that look the same are the same: a composed and a decomposed letter would be two folders."""
     name = unicodedata.normalize("NFC", name)
-    if not re.match(NAME, name):
-        raise ValueError(
-            "a name has up to 100 letters, digits, '_', '-' and '.', and begins with a letter, a digit or '_'"
-        )
     if len(name.encode()) > MOST_NAME_BYTES:
         raise ValueError(f"a name may have {MOST_NAME_BYTES} bytes in UTF-8, this has {len(name.encode())}")
     return name
 
 
-Name = Annotated[str, WithJsonSchema({"type": "string", "pattern": NAME}), AfterValidator(_one_spelling)]
+Name = Annotated[str, Field(pattern=NAME), AfterValidator(_one_spelling)]
 LEAST_PLAN_S = 1.0  # a plan of less is not compared with what came of it: starting takes longer
 MOST_FAILURES = 20  # that a summary names: a store that is away fails every item for one reason
 

@@ -35,10 +35,7 @@ def main() -> None:
     try:
         app()
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')} (got {e['input']!r})"
-            for e in error.errors()
-        ]
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
         _refuse(without_credentials("; ".join(lines)))
     except WRONG_USE as error:
         _refuse(str(error))

@@ -51,10 +51,7 @@ def _done(data: RunData) -> str:
     frames = sum(pair.driving_count for pair in data.pairs)
     each = " and ".join(f"{count:,} {protocol}" for protocol, count in sorted(kinds.items(), reverse=True))
     many = counted(len(people), "identity", "identities")
-    return (
-        f"{each} {'pair' if len(data.pairs) == 1 else 'pairs'} of {many} (sources and drivers), "
-        f"{counted(frames, 'driving frame')}"
-    )
+    return f"{each} {'pair' if len(data.pairs) == 1 else 'pairs'} of {many}, {counted(frames, 'driving frame')}"
 
 
 def _finding(table: ProtocolTable) -> Finding:
@@ -70,7 +67,7 @@ def _checks(data: RunData, tables: Sequence[ProtocolTable]) -> Iterator[Check]:
     dropped = list(_dropped(data.aggregates))
     if dropped:
         more = f" and {len(dropped) - MOST_NAMED} more" if len(dropped) > MOST_NAMED else ""
-        yield Check(f"Many values are missing: {'; '.join(dropped[:MOST_NAMED])}{more}.{_why(dropped)}", False)
+        yield Check(f"Many values are missing: {'; '.join(dropped[:MOST_NAMED])}{more}.", False)
     else:
         yield Check("No mean lost more than 5 % of its values.", True)
 
@@ -94,13 +91,6 @@ def _coverage(data: RunData) -> Iterator[Check]:
             yield Check(f"{renderer} has scores of {scored[renderer]:,} of {counted(total, 'pair')}{why}.", False)
     if all(scored[renderer] == total for renderer in data.renderers):
         yield Check(f"Every renderer was scored on all {counted(total, 'pair')}.", True)
-
-
-def _why(dropped: Sequence[str]) -> str:
-    """What is no failure: some numbers are not defined for some pairs."""
-    if not any("mouth_sync" in text for text in dropped):
-        return ""
-    return " A driver who keeps their mouth still has no mouth_sync, by its definition: nothing failed there."
 
 
 def _dropped(aggregates: Sequence[Mapping[str, object]]) -> Iterator[str]:

@@ -61,12 +61,5 @@ def test_every_metric_is_told_in_full_to_a_person(width: int) -> None:
 
 
 def test_an_unknown_metric_is_wrong_use() -> None:
-    with pytest.raises(WrongUseError, match="no metric is called 'kids' or begins so; do you mean: kid"):
-        metrics_text(["kids", "psnr"], 80)
-    with pytest.raises(WrongUseError, match="no metric is called 'qwertz' or begins so; there are: psnr, ssim"):
-        metrics_text(["qwertz"], 80)
-
-
-def test_how_a_name_begins_stands_for_all_that_do() -> None:
-    assert [line["name"] for line in json.loads(metrics_json(["AED", "kid"]))] == ["aed_l1", "aed_l2", "kid"]
-    assert [line["name"] for line in json.loads(metrics_json(["ssim"]))] == ["ssim"]  # a whole name means itself
+    with pytest.raises(WrongUseError, match="no metric is called 'aed'; there are: psnr"):
+        metrics_text(["aed", "psnr"], 80)

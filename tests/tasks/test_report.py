@@ -180,7 +180,7 @@ def test_dropped_frames_unequal_counts_and_few_identities_are_said(run: Syntheti
 def test_the_top_of_the_page_says_what_was_done_found_and_what_to_doubt(run: SyntheticRun) -> None:
     data = read_run(run.store, RUN)
     first = glance(data, protocol_tables(data, frozenset()))
-    assert first.done == "3 self and 3 cross pairs of 2 identities (sources and drivers), 42 driving frames"
+    assert first.done == "3 self and 3 cross pairs of 2 identities, 42 driving frames"
     assert [(row.name, [cell and cell.value for cell in row.cells]) for row in first.findings[0].headlines] == [
         ("csim", ["0.5040", "0.8043"]),
         ("aed_l1", ["0.5040", "0.2043"]),
