@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reenactory.infra.executable import own_command
 from reenactory.models.metrics.definition import ARROWS
 from reenactory.models.metrics.registry import lookup
 from reenactory.tasks.report.extremes import Extreme, Extremes, Versus
@@ -88,7 +89,7 @@ def render_comparison_page(
         cautions: what a reader must know of the two runs, in sentences.
     """
     terms = terms_of({(line.metric, line.definition) for line in lines})
-    command = shlex.join(["reenactory", "compare", "--store", store_uri, a.run, b.run])
+    command = shlex.join([own_command(), "compare", "--store", store_uri, a.run, b.run])
     return page("comparison.html.j2").render(
         tables=_tables(lines, extremes),
         a=a,
