@@ -89,6 +89,7 @@ def _lines(entry: Definition, width: int) -> Iterator[str]:
         "inputs": [entry.inputs],
         "weights": [*(f"{name} sha256 {sha256_of(name)}" for name in entry.weights), *_extractor_texts(entry)],
         "used by": [str(use) for use in entry.used_by],
+        "no value": [f"where {entry.why_missing}"],
         "caution": [entry.caution] if entry.caution else [],
     }
     for label, texts in parts.items():
