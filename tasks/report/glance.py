@@ -7,6 +7,7 @@ from typing import NamedTuple
 from reenactory.models.metrics.registry import KNOWN
 from reenactory.tasks.report.format import counted
 from reenactory.tasks.report.metrics import ProtocolTable, Row
+from reenactory.tasks.report.provenance import for_people
 from reenactory.tasks.report.run import RunData
 from reenactory.tasks.results.cautions import FEW_IDENTITIES, drop_caution
 
@@ -71,6 +72,7 @@ def _finding(table: ProtocolTable) -> Finding:
 def _checks(data: RunData, tables: Sequence[ProtocolTable]) -> Iterator[Check]:
     yield from _people(data, tables)
     yield from _coverage(data)
+    yield from (Check(f"{name}: {said}", False) for name in data.renderers for said in for_people(data, name))
     dropped = list(_dropped(data.aggregates))
     if dropped:
         more = f" and {len(dropped) - MOST_NAMED} more" if len(dropped) > MOST_NAMED else ""
