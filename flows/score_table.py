@@ -9,7 +9,7 @@ from reenactory.flows.run_files import run_path
 from reenactory.infra.store import open_store
 from reenactory.infra.tables import get_table
 from reenactory.models.metrics.definition import ARROWS
-from reenactory.tasks.report.run import FLOOR
+from reenactory.tasks.results.reference import FLOOR
 from reenactory.tasks.results.score_table import Row, few_identities, renderers_of, score_rows
 
 

@@ -10,9 +10,10 @@ from reenactory.models.metrics.registry import KNOWN, PLACE
 from reenactory.tasks.report.format import counted, decimals_for, is_number, number
 from reenactory.tasks.report.groups import GROUPS, OTHER, group_of
 from reenactory.tasks.report.marks import Estimate, Mark, folded, marks
-from reenactory.tasks.report.run import FLOOR, RunData
+from reenactory.tasks.report.run import RunData
 from reenactory.tasks.report.shown import Shown
 from reenactory.tasks.results.cautions import drop_caution, identity_caution, line_caution
+from reenactory.tasks.results.reference import FLOOR
 
 PROTOCOLS = {
     "self": ("Self re-enactment", "A clip is driven by itself: every frame has a true picture to be compared with."),
