@@ -7,10 +7,11 @@ import pyarrow as pa
 
 from reenactory.flows.run_files import run_path
 from reenactory.flows.workplace import Workplace
+from reenactory.infra.entries import Entry
 from reenactory.infra.render_files import RenderFiles, find_renders
 from reenactory.infra.sources import Source, with_digests
 from reenactory.infra.tables import get_table, put_table
-from reenactory.tasks.adopt import FirstFrame, Params
+from reenactory.tasks.adopt import FOR_PEOPLE, FirstFrame, Params
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.outcomes import Reason
 from reenactory.tasks.pairs import Pair
@@ -68,9 +69,28 @@ def adopt_renders(place: Workplace, jobs: Scoring, run: str, brought: Brought, p
             continue
         entry = place.index.get("adopt", chains[pair.pair_id][0].keys[0])
         if entry is not None:
-            verdict = {"outcome": entry.outcome, "reason": entry.reason, "detail": entry.detail}
+            told = _for_people(entry) if entry.outcome == "done" else entry.detail
+            verdict = {"outcome": entry.outcome, "reason": entry.reason, "detail": told}
             rows.append({**row, "render_key": entry.key, **verdict})
+    place.notes += _warned(rows)
     put_table(place.store, target, pa.Table.from_pylist(rows, schema=RENDERS))
+
+
+def _for_people(entry: Entry) -> str | None:
+    """What the row of a render says that is one of our own videos for people, which were never meant to be scored."""
+    marks = entry.facts.get("for_people")
+    return f"{FOR_PEOPLE}: {marks}" if marks else None
+
+
+def _warned(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    ours = [str(row["pair_id"]) for row in rows if str(row.get("detail") or "").startswith(FOR_PEOPLE)]
+    if not ours:
+        return []
+    return [
+        f"WARNING: {_few(ours)} are videos that reenactory made for people, lossy and as a rule with a label and a "
+        "watermark in the picture: their scores are not the method's. `reenactory evaluate` without --renders scores "
+        "the lossless frames of the run that rendered them"
+    ]
 
 
 def _by_pair(found: RenderFiles, run: str, folder: str, pairs: Sequence[Pair]) -> Mapping[str, Source]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, JsonValue
 
 from reenactory.flows.run_files import run_path
 from reenactory.flows.workplace import Where
+from reenactory.infra.executable import own_command
 from reenactory.infra.store import Store
 from reenactory.models.catalogue import catalogue
 from reenactory.models.weight_files import overrides
@@ -35,10 +36,10 @@ def announce(store: Store, run: str, plan: str, command: str, request: Where) ->
 def command_of(command: str, request: Where) -> list[str]:
     """The words of a command line, with every option that is not its default, but for those of HOW.
 
-    Local paths are absolute, so that the words mean the same in any folder.
+    Local paths are absolute, that of the program too, so that the words mean the same in any folder.
     """
     first, others = POSITIONAL.get(command, ""), list(_options(request))
-    words = ["reenactory", command, *(value for name, value in others if name == first)]
+    words = [own_command(), command, *(value for name, value in others if name == first)]
     words += [
         word for name, value in others if name != first for word in (f"--{name.replace('_', '-')}", value) if word
     ]

@@ -1,5 +1,7 @@
 """What a person sees of a run on the Prefect page: how far each stage is, what came of the items, where results are."""
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 from urllib.parse import quote
@@ -81,8 +83,11 @@ def progress(tally: Tally, items: int, what: str, finished: bool) -> dict[str, t
     return shown
 
 
-def show_results(summary: Summary) -> None:
-    """Artifacts of a finished run: outcomes by reason, counts per stage, where the results are, the report's link."""
+def show_results(summary: Summary, command: Sequence[str]) -> None:
+    """Artifacts of a finished run: outcomes by reason, counts per stage, where the results are, the report's link.
+
+    `command`: what does the same from a shell.
+    """
     outcomes = [{"outcome": "done", "items": summary.done, "meaning": ""}]
     outcomes += [
         {"outcome": reason, "items": number, "meaning": MEANING[Reason(reason)]}
@@ -100,12 +105,20 @@ def show_results(summary: Summary) -> None:
         }
         for stage in summary.computed
     ]
-    create_table_artifact(key="stages", table=stages, description=f"{summary.frames} frames in {summary.seconds:.0f} s")
+    create_table_artifact(key="stages", table=stages, description=_effort(summary))
     lines = [f"* **{name}**: `{place}`" for name, place in summary.outputs.items()]
     lines += [f"* {note}" for note in summary.notes]
+    lines += ["", "The same from a shell:", "", "```sh", shlex.join(command), "```"] if command else []
     create_markdown_artifact(key="results", markdown="\n".join(lines), description=f"Results of run {summary.run}")
     if report := summary.outputs.get("report"):
         create_link_artifact(_link(report), "report", key="report", description="For a browser's address bar.")
+
+
+def _effort(summary: Summary) -> str:
+    """What the table of stages counts. A run that finds everything has no task either: say that it is well so."""
+    if not sum(summary.computed.values()):
+        return "Nothing had to be computed: all of it was there from earlier runs."
+    return f"{summary.frames} frames computed in {summary.seconds:.0f} s"
 
 
 def _link(place: str) -> str:

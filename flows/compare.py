@@ -71,8 +71,10 @@ def cautions(store_uri: str, run_a: str, run_b: str) -> list[str]:
     return found
 
 
-def write_comparison(store_uri: str, run_a: str, run_b: str, lines: Sequence[Line]) -> str:
-    """Write `runs/RUN_A/compare-RUN_B.html`; returns where it is."""
+def write_comparison(
+    store_uri: str, run_a: str, run_b: str, lines: Sequence[Line], reference: str | None = None
+) -> str:
+    """Write `runs/RUN_A/compare-RUN_B.html`; returns where it is. `reference`: see `in_full`."""
     store = open_store(store_uri, create=False)
     path = run_path(run_a, f"compare-{run_b}.html")
     sides = _side(store, run_a), _side(store, run_b)
@@ -80,7 +82,7 @@ def write_comparison(store_uri: str, run_a: str, run_b: str, lines: Sequence[Lin
     with TemporaryDirectory() as cache:
         artefacts = Artefacts(store, Path(cache))
         extremes = Extremes(read_run(store, run_a), read_run(store, run_b), artefacts) if known else None
-        page = render_comparison_page(lines, *sides, store.uri, extremes, cautions(store_uri, run_a, run_b))
+        page = render_comparison_page(lines, *sides, store.uri, extremes, cautions(store_uri, run_a, run_b), reference)
     store.put(path, page.encode())
     return f"{store.uri}/{path}"
 

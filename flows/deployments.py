@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from reenactory.flows.again import command_of
 from reenactory.flows.board import StageBoard, TrainingBoard, show_results
 from reenactory.flows.closing import closing_lines
 from reenactory.flows.evaluate import EvaluateRequest, evaluate
@@ -40,19 +41,19 @@ class FailedItemsError(RuntimeError):
 @flow(name="preprocess-dataset", flow_run_name="{request.dataset}", task_runner=SHARDS_AT_ONCE)
 def preprocess_dataset(request: PreprocessRequest) -> Summary:
     """Videos in; clips, mattes and coefficients out, or a reason for each video that gave none."""
-    return reported(preprocess(request, as_tasks("videos")))
+    return reported(preprocess(request, as_tasks("videos")), command_of("preprocess", request))
 
 
 @flow(name="render-batch", flow_run_name="{request.run}-{request.renderer}", task_runner=SHARDS_AT_ONCE)
 def render_batch(request: RenderRequest) -> Summary:
     """Render every pair of a pair file with one renderer."""
-    return reported(render(request, as_tasks("pairs")))
+    return reported(render(request, as_tasks("pairs")), command_of("render", request))
 
 
 @flow(name="evaluate-report", flow_run_name="{request.run}", task_runner=SHARDS_AT_ONCE)
 def evaluate_report(request: EvaluateRequest) -> Summary:
     """Score every render of a run and write its report."""
-    return reported(evaluate(request, as_tasks("renders")))
+    return reported(evaluate(request, as_tasks("renders")), command_of("evaluate", request))
 
 
 @flow(name="train", flow_run_name="{request.name}")
@@ -91,13 +92,13 @@ def as_tasks(what: str) -> ShardMap[Item]:
     return map_shards
 
 
-def reported(summary: Summary) -> Summary:
-    """Show the results of a finished run.
+def reported(summary: Summary, command: Sequence[str] = ()) -> Summary:
+    """Show the results of a finished run, and the command that does the same from a shell.
 
     Raises:
         FailedItemsError: some items failed.
     """
-    show_results(summary)
+    show_results(summary, command)
     for line in closing_lines(summary, summary.outputs):
         get_run_logger().info(line)
     if summary.failed:

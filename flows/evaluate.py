@@ -1,10 +1,11 @@
 """Every render of a run scored, aggregated and reported."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from reenactory.flows.adoption import Brought, adopt_renders
 from reenactory.flows.again import announce
@@ -32,6 +33,7 @@ from reenactory.tasks.score import Params as ScoreParams
 from reenactory.tasks.score import weights as score_weights
 from reenactory.tasks.scoring import Rendered, Scored, Scoring
 
+PANEL = re.compile(r"[1-9]\d*/[1-9]\d*")
 TABLES_S, REPORT_S = 2.0, 20.0  # of a run whose tables and report were never written, for the time left
 WEIGHTS = ("face_landmarker", "sface", "inception_2015")
 
@@ -53,13 +55,18 @@ class EvaluateRequest(Where):
         "PAIR_ID of numbered PNG or JPEG.",
     )
     name: Name = Field(default="external", description="With renders: what to call that method.")
-    panel: str | None = Field(
-        default=None, pattern=r"^[1-9]\d*/[1-9]\d*$", description="With renders: I/N cuts the I-th of N equal panels."
-    )
+    panel: str | None = Field(default=None, description="With renders: I/N cuts the I-th of N equal panels.")
     first_frame: FirstFrame = Field(default="driven", description="With renders: what each begins with (stage adopt).")
     pairs: str | None = Field(default=None, description="Pair file, for a run that has none yet.")
     dataset: Name | None = Field(default=None, description="With pairs. Default: the one that the pair file names.")
     params: EvaluateParams = Field(default=EvaluateParams(), description="Knobs, by stage.")
+
+    @field_validator("panel")
+    @classmethod
+    def _is_a_panel(cls, panel: str | None) -> str | None:
+        if panel is not None and not PANEL.fullmatch(panel):
+            raise ValueError("a panel is I/N, e.g. 2/4 for the second of four from the left")
+        return panel
 
 
 def evaluate(request: EvaluateRequest, map_shards: ShardMap[Rendered] = in_order) -> Summary:

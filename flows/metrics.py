@@ -3,6 +3,7 @@
 import json
 import textwrap
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from typing import get_args
 
 from reenactory.models.metrics.definition import ARROWS, WORDS, Definition
@@ -20,7 +21,7 @@ def metrics_text(names: Sequence[str] | None, width: int) -> str:
     """A paragraph per metric, at most `width` wide.
 
     Raises:
-        WrongUseError: no metric has such a name.
+        WrongUseError: no metric has such a name, nor one with it as a part.
     """
     return "\n\n".join("\n".join(_lines(entry, min(width, READABLE))) for entry in _chosen(names))
 
@@ -31,10 +32,19 @@ def metrics_json(names: Sequence[str] | None) -> str:
 
 
 def _chosen(names: Sequence[str] | None) -> list[Definition]:
-    unknown = sorted(set(names or ()) - set(KNOWN))
-    if unknown:
-        raise WrongUseError(f"no metric is called {unknown[0]!r}; there are: {', '.join(KNOWN)}")
-    return [entry for entry in DEFINITIONS if not names or entry.name in names]
+    wanted = {metric for name in names or KNOWN for metric in _called(name)}
+    return [entry for entry in DEFINITIONS if entry.name in wanted]
+
+
+def _called(name: str) -> list[str]:
+    """The metric of that name, else all whose names have it as a part."""
+    part = name.strip().lower()
+    found = [part] if part in KNOWN else [metric for metric in KNOWN if part and part in metric]
+    if not found:
+        near = get_close_matches(part, KNOWN, cutoff=0.5)
+        meant = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(KNOWN)}"
+        raise WrongUseError(f"no metric has {name!r} in its name; {meant}")
+    return found
 
 
 def _row(entry: Definition) -> dict[str, object]:
@@ -79,6 +89,7 @@ def _lines(entry: Definition, width: int) -> Iterator[str]:
         "inputs": [entry.inputs],
         "weights": [*(f"{name} sha256 {sha256_of(name)}" for name in entry.weights), *_extractor_texts(entry)],
         "used by": [str(use) for use in entry.used_by],
+        "no value": [f"where {entry.why_missing}"],
         "caution": [entry.caution] if entry.caution else [],
     }
     for label, texts in parts.items():

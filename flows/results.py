@@ -11,11 +11,11 @@ from reenactory.infra.records import artefact_path
 from reenactory.infra.store import Store
 from reenactory.infra.tables import get_table, put_table, table_in_parts
 from reenactory.models.metrics.registry import PLACE
-from reenactory.tasks.report.run import FLOOR
 from reenactory.tasks.results.aggregate import AGGREGATES, PAIR_SCORES, SCORES, PairInfo, Totals, pair_scores
 from reenactory.tasks.results.bins import BINNINGS
 from reenactory.tasks.results.latex_table import to_latex
 from reenactory.tasks.results.pooling import Pooling, pooled_lines
+from reenactory.tasks.results.reference import FLOOR
 from reenactory.tasks.results.score_table import score_rows, to_csv
 from reenactory.tasks.score import CONDITIONS
 from reenactory.tasks.scoring import Scored

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from reenactory.flows.workplace import Name
+from reenactory.flows.workplace import Device, Name
 from reenactory.models.flow3d.config import Flow3dConfig, changed
 from reenactory.models.flow3d.presets import ABLATIONS, preset
 from reenactory.tasks.errors import WrongUseError
@@ -27,7 +27,7 @@ class TrainRequest(BaseModel):
     preset: str | None = Field(default=None, description="paper, small, demo or tiny; over the file's.")
     ablations: list[str] = Field(default=[], description="What is switched off, beside what the file says.")
     held_out: list[str] = Field(default=[], description="Identities to validate on. Default: split test, or one in 8.")
-    device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$", description="auto takes a GPU where there is one.")
+    device: Device = Field(default="auto", description="auto takes a GPU where there is one.")
     workers: int = Field(
         default=0, ge=0, description="Ray Train workers, each with its own batches; 0 = in this process."
     )

@@ -1,5 +1,6 @@
 """What every flow needs around its work: the store, the index of records, the workers, the counts, the summary."""
 
+import re
 import sys
 import time
 import unicodedata
@@ -7,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
@@ -28,19 +29,26 @@ from reenactory.tasks.running.drive import Drive, FollowUp, Ledger
 from reenactory.tasks.running.runner import StageWorker
 from reenactory.tasks.stage import Chain, Runtime
 
-NAME = r"^\w[\w.-]{0,99}$"  # of a dataset or run: a folder of the store, so neither hidden nor `..` nor too long
+NAME = re.compile(r"\w[\w.-]{0,99}")  # of a dataset or run: a folder of the store, so neither hidden nor `..`
 MOST_NAME_BYTES = 200
 
 
 def _one_spelling(name: str) -> str:
     """Names that look the same are the same: a composed and a decomposed letter would be two folders."""
     name = unicodedata.normalize("NFC", name)
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            "a name has 1 to 100 letters, digits, '_', '-' and '.', without spaces or slashes, and begins with a "
+            "letter, a digit or '_'"
+        )
     if len(name.encode()) > MOST_NAME_BYTES:
         raise ValueError(f"a name may have {MOST_NAME_BYTES} bytes in UTF-8, this has {len(name.encode())}")
     return name
 
 
-Name = Annotated[str, Field(pattern=NAME), AfterValidator(_one_spelling)]
+# No `pattern`: its message would be the raw expression, and the Prefect form's \w knows no letter but a to z.
+Name = Annotated[str, AfterValidator(_one_spelling)]
+Device = Literal["auto", "cpu", "cuda"]
 LEAST_PLAN_S = 1.0  # a plan of less is not compared with what came of it: starting takes longer
 MOST_FAILURES = 20  # that a summary names: a store that is away fails every item for one reason
 
@@ -58,7 +66,7 @@ class Where(BaseModel):
     workers: int | None = Field(
         default=None, ge=0, description="Ray workers; 0 = in this process, without Ray. Default: one per core."
     )
-    device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$", description="auto takes a GPU where there is one.")
+    device: Device = Field(default="auto", description="auto takes a GPU where there is one.")
     retry: list[Reason] = Field(default=[], description="Try items again that were rejected for these reasons.")
 
     @field_validator("*", mode="before")

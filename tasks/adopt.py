@@ -8,11 +8,12 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from reenactory.infra.pictures import picture_files
-from reenactory.infra.video import Frames, ReadSpec, probe, read_chunks, read_picture_frames, write_video
+from reenactory.infra.video import Frames, ReadSpec, probe, read_chunks, read_picture_frames, read_tags, write_video
 from reenactory.tasks.outcomes import Made, Outcome, Reason, Rejected
+from reenactory.tasks.provenance import own_video
 from reenactory.tasks.render import NO_FRAME_GREY
 from reenactory.tasks.stage import Runtime, StageParams
 
@@ -21,6 +22,7 @@ SCHEMA = None
 
 FirstFrame = Literal["driven", "extra", "source", "missing"]
 SURPLUS: Mapping[FirstFrame, int] = {"driven": 0, "extra": 1, "source": 0, "missing": -1}  # frames beside the pair's
+FOR_PEOPLE = "a video for people, not for scores"  # what the row of a render begins with that is one of our own
 UNSCORED = ("source", "missing")  # the pair's first frame has no render then
 
 
@@ -81,8 +83,9 @@ def run(item: Item, params: Params, models: None) -> Sequence[Outcome]:
     files = {name: item.scratch / name for name in ("frames.mp4", "valid.npy")}
     write_video(files["frames.mp4"], frames, Fraction(item.fps_num, item.fps_den), "h264rgb_lossless", threads=1)
     np.save(files["valid.npy"], valid, allow_pickle=False)
-    facts = {"valid": int(valid.sum()), "fps_num": item.fps_num, "fps_den": item.fps_den}
-    return (Made(files, len(frames), facts),)
+    facts: dict[str, JsonValue] = {"valid": int(valid.sum()), "fps_num": item.fps_num, "fps_den": item.fps_den}
+    ours = "" if item.video.is_dir() else own_video(read_tags(item.video))
+    return (Made(files, len(frames), {**facts, "for_people": ours} if ours else facts),)
 
 
 def _of_pair(frames: NDArray[np.uint8], first: FirstFrame) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

@@ -4,6 +4,7 @@ The mp4 travels, so it names nobody: hashes and ids only. The sidecar stays in t
 Neither holds a time or a path, so that a second run writes the same bytes.
 """
 
+import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -53,6 +54,21 @@ def embedded(origin: Origin, render_key: str, weights: Mapping[str, str]) -> dic
             "count": pair.driving_count,
         },
     }
+
+
+def own_video(tags: Mapping[str, str]) -> str:
+    """What makes a video one that this program published for people, in words; empty where it is none.
+
+    tags: the container's texts. They survive ffmpeg's usual copying and encoding anew.
+    """
+    try:
+        told = json.loads(tags.get("comment", ""))
+    except ValueError:
+        return ""
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        return ""
+    marks = [word for word, name in (("labelled", "label"), ("watermarked", "watermark")) if told.get(name)]
+    return " and ".join(marks) or "lossy"
 
 
 def sidecar(

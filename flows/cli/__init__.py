@@ -7,12 +7,15 @@ import sys
 import threading
 import traceback
 from contextlib import suppress
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from pydantic import ValidationError
 
 from reenactory.flows.cli import datasets, machine, metrics, models, runs, store, training, watermark
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 for commands in (datasets, runs, training, machine):
@@ -35,8 +38,7 @@ def main() -> None:
     try:
         app()
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
-        _refuse(without_credentials("; ".join(lines)))
+        _refuse(without_credentials("; ".join(map(_complaint, error.errors()))))
     except WRONG_USE as error:
         _refuse(str(error))
     except StoreFailed as error:
@@ -51,6 +53,11 @@ def main() -> None:
             raise
         sys.stderr.write("reenactory: interrupted; what was finished is kept, the same command goes on from there\n")
         sys.exit(INTERRUPTED)
+
+
+def _complaint(error: "ErrorDetails") -> str:
+    said = error["msg"].removeprefix("Value error, ")  # pydantic's word for what our own validators say
+    return f"{'.'.join(map(str, error['loc']))}: {said} (got {error['input']!r})"
 
 
 def command() -> NoReturn:

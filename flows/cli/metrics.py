@@ -11,7 +11,9 @@ app = typer.Typer(no_args_is_help=True, help="What every number means: formula, 
 
 @app.command("list")
 def metrics_list(
-    names: Annotated[list[str] | None, typer.Argument(help="Metrics to explain. Default: all.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Metrics to explain, or parts of their names. Default: all.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for a program.")] = False,
 ) -> None:
     """Every metric: its definition string, formula, range, direction, inputs, weights and users."""

@@ -133,13 +133,19 @@ def compare(
     store: StoreOption,
     run_a: Annotated[str, typer.Argument(metavar="RUN_A")],
     run_b: Annotated[str, typer.Argument(metavar="RUN_B")],
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            help="With many renderers: the one that all are compared with in full. Default: copy, where it is there."
+        ),
+    ] = None,
 ) -> None:
     """Two runs on the pairs they share: difference per metric with its interval, as a table and as a page."""
     from reenactory.flows.compare import cautions, compare, write_comparison
     from reenactory.flows.comparison_table import render_comparison
 
     lines = compare(store, run_a, run_b)
-    console().print(render_comparison(lines))
+    console().print(render_comparison(lines, reference, run_a == run_b))
     for caution in cautions(store, run_a, run_b):
         typer.echo(f"⚠ {caution}")
-    typer.echo(f"results: report={write_comparison(store, run_a, run_b, lines)}")
+    typer.echo(f"results: report={write_comparison(store, run_a, run_b, lines, reference)}")

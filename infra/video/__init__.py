@@ -8,7 +8,7 @@ from reenactory.infra.video.faults import FaultCode, VideoFault
 from reenactory.infra.video.incoming import Deinterlace
 from reenactory.infra.video.label import draw_label
 from reenactory.infra.video.picture_frames import read_picture_frames
-from reenactory.infra.video.probe import VideoInfo, probe
+from reenactory.infra.video.probe import VideoInfo, probe, read_tags
 from reenactory.infra.video.random_access import read_frames_at
 
 __all__ = [
@@ -29,5 +29,6 @@ __all__ = [
     "read_frames",
     "read_frames_at",
     "read_picture_frames",
+    "read_tags",
     "write_video",
 ]

@@ -80,6 +80,15 @@ def probe(path: Path, timeout_s: float = 20.0) -> VideoInfo:
         return _describe(container, stream, first, frames, index_times, packet_times)
 
 
+def read_tags(path: Path, timeout_s: float = 30.0) -> dict[str, str]:
+    """The container's own texts by ffmpeg's names, e.g. title and comment; the header alone is read.
+
+    Raises VideoFault, as `probe`.
+    """
+    with _opened(path, timeout_s) as container:
+        return dict(container.metadata)
+
+
 @contextmanager
 def _opened(path: Path, timeout_s: float) -> Iterator[InputContainer]:
     try:

@@ -50,6 +50,7 @@ class Definition:
         optional: computed only when asked for.
         caution: what a reader must know before the number is believed; empty where there is nothing.
         caution_for: the protocols whose numbers the caution is about.
+        missing: where a frame, or video, has no value, beside what was not rendered; empty: nowhere.
     """
 
     name: str
@@ -67,6 +68,12 @@ class Definition:
     optional: bool = False
     caution: str = ""
     caution_for: tuple[Protocol, ...] = BOTH
+    missing: str = ""
+
+    @property
+    def why_missing(self) -> str:
+        """Where values are missing by definition, in words that go on from `no value where`."""
+        return f"{self.missing}, or nothing was rendered" if self.missing else "nothing was rendered"
 
     @property
     def qualifiers(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ _LANDMARKS = ("face_landmarker",)
 _GUIDANCE = "Exploiting Multiple Guidance from 3DMM"
 _ALL_THREE = "tables 1 to 3"
 _D3D = "Deep3DFaceRecon coefficients"
+_NO_FACE = "no face was found in the render or its reference"
 
 
 def _rows(what: str) -> str:
@@ -24,6 +25,7 @@ FACE_METRICS: tuple[Definition, ...] = (
         unit="",
         per="frame",
         inputs="embeddings (T, D) of generated and reference frames; NaN rows where no face was found",
+        missing=_NO_FACE,
         used_by=(
             Use("3DFlowRenderer", "table 1", "ArcFace, against the target"),
             Use(_GUIDANCE, _ALL_THREE, "ArcFace, against the source"),
@@ -41,6 +43,7 @@ FACE_METRICS: tuple[Definition, ...] = (
         unit="",
         per="frame",
         inputs=_rows("exp (T, 64)"),
+        missing=_NO_FACE,
         used_by=(
             Use("3DFlowRenderer", "table 1", f"the scale fits the mean; {_D3D}"),
             Use("NOFA", "tables 1, 2 and 5", f"the scale fits the mean; {_D3D}"),
@@ -57,6 +60,7 @@ FACE_METRICS: tuple[Definition, ...] = (
         unit="",
         per="frame",
         inputs=_rows("exp (T, 64)"),
+        missing=_NO_FACE,
         used_by=(Use(_GUIDANCE, _ALL_THREE, f"the scale fits the norm; {_D3D}"),),
         weights=_LANDMARKS,
         fitted=True,
@@ -70,6 +74,7 @@ FACE_METRICS: tuple[Definition, ...] = (
         unit="rad",
         per="frame",
         inputs=_rows("angles (T, 3) rad"),
+        missing=_NO_FACE,
         used_by=(
             Use("3DFlowRenderer", "table 1", "angles only, by its authors' remarks"),
             Use("NOFA", "tables 1 and 2", "angles only, by its authors' remarks"),
@@ -86,6 +91,7 @@ FACE_METRICS: tuple[Definition, ...] = (
         unit="rad",
         per="frame",
         inputs=_rows("angles (T, 3) rad"),
+        missing=_NO_FACE,
         used_by=(Use(_GUIDANCE, _ALL_THREE, "the scale fits the norm"),),
         weights=_LANDMARKS,
         fitted=True,
@@ -99,6 +105,7 @@ FACE_METRICS: tuple[Definition, ...] = (
         unit="",
         per="frame",
         inputs=_rows("angles (T, 3) rad and trans (T, 3) model units"),
+        missing=_NO_FACE,
         used_by=(Use("OTAvatar", "", "angles and translation, by its users' remarks"),),
         weights=_LANDMARKS,
         fitted=True,
@@ -113,6 +120,7 @@ FACE_METRICS: tuple[Definition, ...] = (
         unit="px",
         per="frame",
         inputs=_rows("landmarks (T, 68, 2) px at 256"),
+        missing=_NO_FACE,
         used_by=(
             Use("FOMM", "pose evaluation", "2D-FAN landmarks of face-alignment"),
             Use("3DFlowRenderer", "table 1", "2D-FAN landmarks of face-alignment"),

@@ -9,6 +9,7 @@ _OUTSIDE = (
     "pixels further than 4 % of the frame's side from the source's matte and from the driver's in every frame of the "
     "span (alpha at most 5 %); null where they are less than 1 % of the frame"
 )
+_NO_BACKGROUND = "less than 1 % of the frame is background"
 
 TIME_METRICS: tuple[Definition, ...] = (
     Definition(
@@ -36,6 +37,7 @@ TIME_METRICS: tuple[Definition, ...] = (
         unit="% of eye distance",
         per="video",
         inputs="landmarks (T, 68, 2) px of generated and driving frames; NaN rows where no face was found",
+        missing="no three successive frames show both faces",
         used_by=_NOBODY,
         weights=_LANDMARKS,
     ),
@@ -50,6 +52,7 @@ TIME_METRICS: tuple[Definition, ...] = (
         unit="",
         per="video",
         inputs="landmarks (T, 68, 2) px of generated and driving frames; NaN rows where no face was found",
+        missing="the driver's mouth keeps still (a constant has no correlation) or fewer than 8 frames show both faces",
         used_by=_NOBODY,
         weights=_LANDMARKS,
         caution="Says when the mouth opens, not how far: a mouth that opens half as wide correlates as well.",
@@ -63,6 +66,7 @@ TIME_METRICS: tuple[Definition, ...] = (
         unit="levels of 255",
         per="video",
         inputs="generated frames (T, H, W, 3) uint8 RGB, mattes of the source frame and of the driving frames",
+        missing=_NO_BACKGROUND,
         used_by=_NOBODY,
         weights=_MATTE,
     ),
@@ -76,6 +80,7 @@ TIME_METRICS: tuple[Definition, ...] = (
         unit="dB",
         per="video",
         inputs="generated frames (T, H, W, 3) and the source frame (H, W, 3) uint8 RGB, mattes of source and driver",
+        missing=_NO_BACKGROUND,
         used_by=_NOBODY,
         weights=_MATTE,
         caution="A method that moves the camera with the head is punished for it.",

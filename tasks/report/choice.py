@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from reenactory.models.metrics.registry import lookup
 from reenactory.tasks.pairs import Pair
-from reenactory.tasks.report.run import FLOOR, RunData
+from reenactory.tasks.report.run import RunData
+from reenactory.tasks.results.reference import FLOOR
 
 MOST_PAIRS = 30
 MOST_RENDERERS = 12  # in a pair's sheet

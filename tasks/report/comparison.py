@@ -2,19 +2,23 @@
 
 import shlex
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 import numpy as np
 
+from reenactory.infra.executable import own_command
 from reenactory.models.metrics.definition import ARROWS
 from reenactory.models.metrics.registry import lookup
 from reenactory.tasks.report.extremes import Extreme, Extremes, Versus
 from reenactory.tasks.report.format import counted, decimals_for, number
 from reenactory.tasks.report.groups import GROUPS
+from reenactory.tasks.report.matrix import Compared, Matrix, matrix
 from reenactory.tasks.report.metrics import PROTOCOLS, anchor_of, terms_of
 from reenactory.tasks.report.template import page
 from reenactory.tasks.results.cautions import identity_caution
 from reenactory.tasks.results.paired import Line
+from reenactory.tasks.results.reference import Renderers, in_full
 
 HALF = 50.0  # of the axis of differences, in the drawing's units: zero is in the middle
 REACH = 46.0
@@ -73,10 +77,18 @@ class ComparisonTable(NamedTuple):
     verdict: str
     few_identities: str
     extremes: list[Extreme]
+    in_full: bool  # else it is folded away, and has no pictures
+    compared: Compared
 
 
 def render_comparison_page(
-    lines: Sequence[Line], a: Side, b: Side, store_uri: str, extremes: Extremes | None, cautions: Sequence[str]
+    lines: Sequence[Line],
+    a: Side,
+    b: Side,
+    store_uri: str,
+    extremes: Extremes | None,
+    cautions: Sequence[str],
+    reference: str | None = None,
 ) -> str:
     """The page itself: static, nothing of it comes over a network. The same lines give the same bytes.
 
@@ -86,11 +98,18 @@ def render_comparison_page(
         store_uri: where both are.
         extremes: None for runs of older versions, which do not know the means of single pairs.
         cautions: what a reader must know of the two runs, in sentences.
+        reference: against which renderer all are told in full, where there are many; None: see `in_full`.
     """
     terms = terms_of({(line.metric, line.definition) for line in lines})
-    command = shlex.join(["reenactory", "compare", "--store", store_uri, a.run, b.run])
+    chosen = ["--reference", reference] if reference else []
+    command = shlex.join([own_command(), "compare", "--store", store_uri, *chosen, a.run, b.run])
+    one_run = a.run == b.run
+    tables = _tables(
+        lines, extremes, in_full({(line.renderer_a, line.renderer_b) for line in lines}, reference, one_run)
+    )
     return page("comparison.html.j2").render(
-        tables=_tables(lines, extremes),
+        tables=tables,
+        matrices=[] if all(table.in_full for table in tables) else _matrices(tables, one_run),
         a=a,
         b=b,
         store_uri=store_uri,
@@ -100,14 +119,30 @@ def render_comparison_page(
     )
 
 
-def _tables(lines: Iterable[Line], extremes: Extremes | None) -> list[ComparisonTable]:
+def _tables(lines: Iterable[Line], extremes: Extremes | None, told: AbstractSet[Renderers]) -> list[ComparisonTable]:
+    """Those that are told in full first, for the page has only so many pictures."""
     sorted_out: dict[Versus, list[Line]] = {}
     for line in lines:
         sorted_out.setdefault(Versus(line.protocol, line.renderer_a, line.renderer_b), []).append(line)
-    return [_table(versus, members, extremes) for versus, members in sorted_out.items()]
+    order = sorted(sorted_out.items(), key=lambda found: found[0][1:] not in told)
+    return [
+        _table(number, versus, members, extremes if versus[1:] in told else None, versus[1:] in told)
+        for number, (versus, members) in enumerate(order, 1)
+    ]
 
 
-def _table(versus: Versus, lines: Sequence[Line], extremes: Extremes | None) -> ComparisonTable:
+def _matrices(tables: Sequence[ComparisonTable], one_run: bool) -> list[Matrix]:
+    found: list[Matrix] = []
+    for title in dict.fromkeys(table.title for table in tables):
+        members = [table for table in tables if table.title == title]
+        few = members[0].few_identities if all(table.few_identities for table in members) else ""
+        found.append(matrix(title, [table.compared for table in members], one_run, few))
+    return found
+
+
+def _table(
+    number: int, versus: Versus, lines: Sequence[Line], extremes: Extremes | None, told: bool
+) -> ComparisonTable:
     groups = [
         ComparisonGroup(group.title, [_row(line) for line in lines if line.metric in group.metrics]) for group in GROUPS
     ]
@@ -118,7 +153,8 @@ def _table(versus: Versus, lines: Sequence[Line], extremes: Extremes | None) -> 
     title = PROTOCOLS[versus.protocol][0]
     seen = extremes.of(versus, {line.metric for line in lines}) if extremes else []
     groups = [group for group in groups if group.rows]
-    return ComparisonTable(title, versus.renderer_a, versus.renderer_b, groups, verdict, few, seen)
+    compared = Compared(number, *versus[1:], *((0, 0) if few else (better, worse)), len(lines))
+    return ComparisonTable(title, *versus[1:], groups, verdict, few, seen, told, compared)
 
 
 def _row(line: Line) -> ComparisonRow:

@@ -10,9 +10,10 @@ from reenactory.models.metrics.registry import KNOWN, PLACE
 from reenactory.tasks.report.format import counted, decimals_for, is_number, number
 from reenactory.tasks.report.groups import GROUPS, OTHER, group_of
 from reenactory.tasks.report.marks import Estimate, Mark, folded, marks
-from reenactory.tasks.report.run import FLOOR, RunData
+from reenactory.tasks.report.run import RunData
 from reenactory.tasks.report.shown import Shown
-from reenactory.tasks.results.cautions import identity_caution, line_caution
+from reenactory.tasks.results.cautions import drop_caution, identity_caution, line_caution
+from reenactory.tasks.results.reference import FLOOR
 
 PROTOCOLS = {
     "self": ("Self re-enactment", "A clip is driven by itself: every frame has a true picture to be compared with."),
@@ -42,6 +43,7 @@ class Row(NamedTuple):
     definition: str
     anchor: str
     caution: str  # what the reader must know before believing it; empty where there is nothing
+    missing: str  # where it has no value; empty where few or none are missing
     unit: str
     arrow: str
     cells: list[Cell | None]  # by renderer; None: nothing of it was scored
@@ -172,9 +174,13 @@ def _row(
     counts = next(iter(each.values())) if alike else ""
     drawn = marks(renderers, _estimates(lines, entry), entry is not None and entry.direction != "higher")
     caution = entry.caution if entry is not None and protocol in entry.caution_for else ""
-    return Row(
-        name, definition, anchor_of(definition), caution, entry.unit if entry else "", arrow, cells, counts, drawn
-    )
+    missing = f"No value where {entry.why_missing}." if entry and any(map(_many_dropped, lines.values())) else ""
+    unit = entry.unit if entry else ""
+    return Row(name, definition, anchor_of(definition), caution, missing, unit, arrow, cells, counts, drawn)
+
+
+def _many_dropped(line: Aggregate) -> bool:
+    return bool(drop_caution(_int(line["n_frames"]), _int(line["n_dropped"])))
 
 
 def _estimates(lines: Mapping[str, Aggregate], entry: Definition | None) -> dict[str, Estimate]:
@@ -217,7 +223,7 @@ def _counts(line: Aggregate, unit: str) -> str:
     parts = [
         counted(_int(line["n_frames"]), unit),
         counted(_int(line["n_pairs"]), "pair"),
-        counted(_int(line["n_identities"]), "identity", "identities"),
+        counted(_int(line["n_identities"]), "source identity", "source identities"),
         f"{_int(line['n_dropped']):,} dropped",
     ]
     return ", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)

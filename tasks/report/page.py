@@ -14,10 +14,11 @@ from reenactory.tasks.report.pairs import pair_sheets, pair_table
 from reenactory.tasks.report.plots import bin_plots, spread_plots
 from reenactory.tasks.report.provenance import provenance
 from reenactory.tasks.report.published import published_tables
-from reenactory.tasks.report.run import FLOOR, Artefacts, read_run
+from reenactory.tasks.report.run import Artefacts, read_run
 from reenactory.tasks.report.shown import shown_differences
 from reenactory.tasks.report.template import page
 from reenactory.tasks.report.tiles import COLUMNS
+from reenactory.tasks.results.reference import FLOOR
 
 
 def write_report(store: Store, run: str) -> None:

@@ -12,9 +12,11 @@ from reenactory.infra.records import Record
 from reenactory.infra.store import Store
 from reenactory.models.renderers.protocol import RendererCard
 from reenactory.models.weights import catalogue
+from reenactory.tasks.adopt import FOR_PEOPLE
 from reenactory.tasks.errors import WrongUseError
 from reenactory.tasks.renderers import renderer_class
 from reenactory.tasks.rendering import ClipRow
+from reenactory.tasks.report.format import counted
 from reenactory.tasks.report.run import Artefacts, RenderRow, RunData
 from reenactory.tasks.scoring import Rendered
 from reenactory.tasks.stage import get_stage
@@ -69,7 +71,7 @@ def provenance(data: RunData, artefacts: Artefacts) -> Provenance:
         params=_params(preparing),
         versions=_versions(records),
         weights=[*_weights(records), *_known_clips(data)],
-        methods=[_method(name, name in _brought(data), made.get(name, [])) for name in data.renderers],
+        methods=[_method(data, name, made.get(name, [])) for name in data.renderers],
         pairs_sha256=data.pairs_sha256,
         drawn_by=data.drawn_by or "a list of its own, drawn with seed " + _seeds(data),
     )
@@ -171,14 +173,31 @@ def _known_clips(data: RunData) -> list[Weight]:
     return [_weight(entry.name, entry.sha256) for entry in known]
 
 
-def _method(name: str, brought: bool, records: Sequence[Record]) -> Method:
-    if brought:
-        return Method(name, None, "", " ".join([BROUGHT, *_as_taken(records)]))
+def _method(data: RunData, name: str, records: Sequence[Record]) -> Method:
+    if name in _brought(data):
+        return Method(
+            name,
+            None,
+            "",
+            " ".join([BROUGHT, *_as_taken(records), *(f"But {said}" for said in for_people(data, name))]),
+        )
     version = next((str(r.params["renderer_version"]) for r in records if r.stage == "render"), "")
     try:
         return Method(name, renderer_class(name).card, version, "")
     except WrongUseError:
         return Method(name, None, version, "Its package is not installed where this page was written.")
+
+
+def for_people(data: RunData, renderer: str) -> list[str]:
+    """A sentence where brought videos are some that this program had made for people."""
+    rows = [row for row in data.renders if row["renderer"] == renderer]
+    ours = sum(str(row["detail"] or "").startswith(FOR_PEOPLE) for row in rows)
+    if not ours:
+        return []
+    return [
+        f"on {ours:,} of {counted(len(rows), 'pair')} it was scored on a video that reenactory made for people, lossy "
+        "and as a rule with a label and a watermark in the picture: these scores are not the method's."
+    ]
 
 
 def _as_taken(records: Iterable[Record]) -> list[str]:

@@ -19,10 +19,9 @@ from reenactory.tasks.dataset import read_clips
 from reenactory.tasks.pairs import Pair, from_table, pairs_sha256
 from reenactory.tasks.rendering import ClipRow
 from reenactory.tasks.report.format import decimals_for
+from reenactory.tasks.results.reference import FLOOR
 from reenactory.tasks.score import Params as ScoreParams
 from reenactory.tasks.scoring import Rendered, Scoring
-
-FLOOR = "copy"  # the renderer without motion: what a score is worth for nothing
 
 RenderRow = dict[str, str | None]  # a row of RENDERS
 Mean = dict[tuple[str, str, str], float]  # (renderer, pair_id, metric) -> mean over frames that were not dropped

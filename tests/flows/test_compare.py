@@ -22,6 +22,7 @@ from reenactory.tasks.report.comparison import Side, render_comparison_page
 from reenactory.tasks.report.extremes import Extremes, Versus
 from reenactory.tasks.report.run import Artefacts, read_run
 from reenactory.tasks.results.aggregate import SCORES
+from reenactory.tasks.results.reference import in_full
 
 CLIPS_HERE = [Clip(f"id{n}#v", f"id{n}", 10) for n in range(5)]
 PAIRS = sorted(draw_pairs(CLIPS_HERE, "self", 5, 0).pairs, key=lambda pair: pair.source_clip)
@@ -131,6 +132,55 @@ def test_of_signed_errors_the_one_nearer_to_zero_is_better(store: Store) -> None
     (line,) = compare(store.uri, "a", "b")
     assert (line.mean_a, line.paired.difference.mean) == (-1.0, 0.5)
     assert (line.paired.share_won, line.verdict) == (0.0, "A worse")
+
+
+def five_renderers(store: Store) -> None:
+    """Each is better than the one before it, `copy` in the middle."""
+    names = ("a", "b", "copy", "d", "e")
+    scored(
+        store,
+        "many",
+        *((name, pair, 1, "psnr", "p", 20.0 + level + pair) for level, name in enumerate(names) for pair in range(5)),
+    )
+
+
+def test_many_renderers_are_one_matrix_and_tables_against_one(store: Store) -> None:
+    """Ten tables of a row each told a stranger nothing."""
+    five_renderers(store)
+    lines = compare(store.uri, "many", "many")
+    assert len(lines) == 10
+    write_comparison(store.uri, "many", "many", lines)
+    page = store.get("runs/many/compare-many.html").decode()
+    (grid,) = re.findall(r'<table class="matrix">.*?</table>', page, re.DOTALL)
+    cells = [re.findall(r">(\d) better</span>, <span class=.*?>(\d) worse<", row) for row in grid.split("<tr>")[2:]]
+    assert cells == [[("1", "0")] * place + [("0", "1")] * (4 - place) for place in range(5)]
+    folded = re.findall(r"<summary>.*?: A (\w+), B (\w+)</summary>", page)
+    assert folded == [("a", "b"), ("a", "d"), ("a", "e"), ("b", "d"), ("b", "e"), ("d", "e")]
+    assert set(re.findall(r'href="(#table-\d+)"', page)) == {
+        f"#{name}" for name in re.findall(r'id="(table-\d+)"', page)
+    }
+    write_comparison(store.uri, "many", "many", lines, "e")
+    page = store.get("runs/many/compare-many.html").decode()
+    assert not any("e" in pair for pair in re.findall(r"<summary>.*?: A (\w+), B (\w+)</summary>", page))
+    assert "--reference e many many" in page
+
+
+def test_the_terminal_tells_of_many_renderers_those_against_the_reference(store: Store) -> None:
+    five_renderers(store)
+    lines = compare(store.uri, "many", "many")
+    assert render_comparison(lines, None, True).row_count == 4
+    assert "4 of 10 comparisons" in str(render_comparison(lines, "d", True).caption)
+    with pytest.raises(
+        WrongUseError, match="--reference x: no such renderer in what is compared; there are: a, b, copy"
+    ):
+        render_comparison(lines, "x", True)
+
+
+def test_of_two_runs_namesakes_are_compared_in_full() -> None:
+    sides = {(a, b) for a in ("copy", "warp") for b in ("copy", "warp")}
+    assert in_full(sides, None, one_run=False) == {("copy", "copy"), ("warp", "warp")}
+    assert in_full(sides, "warp", one_run=False) == sides - {("copy", "copy")}
+    assert in_full({("x", "y")}, None, one_run=False) == {("x", "y")}
 
 
 def test_one_run_given_twice_compares_its_renderers_once(store: Store) -> None:

@@ -60,6 +60,15 @@ def test_every_metric_is_told_in_full_to_a_person(width: int) -> None:
         assert all(sha256_of(name) in text for name in entry.weights)
 
 
-def test_an_unknown_metric_is_wrong_use() -> None:
-    with pytest.raises(WrongUseError, match="no metric is called 'aed'; there are: psnr"):
-        metrics_text(["aed", "psnr"], 80)
+def test_a_part_of_a_name_tells_every_metric_that_has_it() -> None:
+    told = [row["name"] for row in json.loads(metrics_json(["AED", "psnr"]))]
+    assert told == [entry.name for entry in DEFINITIONS if "aed" in entry.name or entry.name == "psnr"]
+    assert len(told) > 2
+    assert [row["name"] for row in json.loads(metrics_json(["lpips"]))] == ["lpips"]  # a whole name is that one alone
+
+
+def test_an_unknown_metric_is_wrong_use_and_the_near_ones_are_named() -> None:
+    with pytest.raises(WrongUseError, match=r"no metric has 'lpisp' in its name; did you mean lpips"):
+        metrics_text(["lpisp", "psnr"], 80)
+    with pytest.raises(WrongUseError, match=r"no metric has '' in its name; there are: psnr"):
+        metrics_text([""], 80)

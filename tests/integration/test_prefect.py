@@ -124,6 +124,7 @@ def test_the_worker_runs_each_deployment(served: Served, calm: SmallRun, tmp_pat
         assert served.artifact(made, f"progress-{stage}") == 100.0
     assert served.artifact(made, "outcomes")[0]["items"] == 2
     assert store in str(served.artifact(made, "results"))
+    assert f"{Path(sys.executable).with_name('reenactory')} preprocess " in str(served.artifact(made, "results"))
     pairs = {"pairs": str(calm.pairs), "renderer": "copy", "run": RUN}
     rendered = served.run("render-batch/render-batch", {**pairs, **where})
     assert (rendered["state_type"], rendered["name"]) == ("COMPLETED", f"{RUN}-copy")

@@ -148,3 +148,26 @@ def test_pairs_of_single_frames_are_scored(rendered: tuple[Path, list[str]], tmp
     means = get_table(open_store(store), f"runs/{run}/scores.parquet").to_pandas().groupby("metric")["value"].mean()
     assert means[["psnr", "csim", "aed_l1", "akd"]].notna().all()
     assert means[["flicker", "fid_per_video"]].isna().all()
+
+
+def test_our_own_videos_for_people_are_not_taken_for_renders_in_silence(
+    rendered: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    """A label in the corner and a lossy codec bias every score; a stranger was told nothing."""
+    store, names = rendered
+    run_of_mine = {"pairs": str(store.parent / "pairs.parquet"), "renderer": "copy", "store": str(store), "run": "mine"}
+    render(RenderRequest.model_validate({**run_of_mine, "workers": 0}))
+    folder = tmp_path / "brought"
+    folder.mkdir()
+    shutil.copy(store / "runs" / "mine" / "renders" / f"{names[0]}__copy.mp4", folder / f"{names[0]}.mp4")
+    asked = {"store": str(store), "run": "mine", "renders": str(folder), "name": "again", "workers": 0}
+    summary = evaluate(EvaluateRequest.model_validate(asked))
+    (warning,) = [note for note in summary.notes if note.startswith("WARNING")]
+    assert f"1 ({names[0]}) are videos that reenactory made for people" in warning
+    rows = get_table(open_store(str(store)), "runs/mine/renders/again.parquet").to_pylist()
+    details = {row["pair_id"]: row["detail"] for row in rows if row["outcome"] == "done"}
+    assert details == {names[0]: "a video for people, not for scores: labelled and watermarked"}
+    page = (store / "runs" / "mine" / "report.html").read_text()
+    assert (
+        page.count("on 1 of 5 pairs it was scored on a video that reenactory made for people") == 2
+    )  # at the top, and at the method

@@ -1,5 +1,6 @@
 """adopt: a render that somebody brings is taken as it is, cut where that was asked for, or refused."""
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from reenactory.infra.video import read_frames, write_video
 from reenactory.tasks.adopt import Item, Params, run
 from reenactory.tasks.outcomes import Made, Reason, Rejected
+from reenactory.tasks.provenance import FORMAT
 
 FRAMES, SIDE = 5, 32
 GRID = np.random.default_rng(0).integers(0, 256, (FRAMES, SIDE, 3 * SIDE, 3), np.uint8)
@@ -88,3 +90,14 @@ def test_a_pair_of_one_frame_needs_its_first(grid: Path) -> None:
 def test_a_panel_beyond_the_last_is_wrong() -> None:
     with pytest.raises(ValidationError, match="panel 3 of 2 does not exist"):
         Params(panel=3, panels=2)
+
+
+def test_a_video_that_was_published_here_is_known_by_its_tags(tmp_path: Path) -> None:
+    frames = GRID[:, :, :SIDE]
+    told = {"format": FORMAT, "label": "re-enacted: warp", "watermark": None}
+    for name, comment in (("ours", json.dumps(told)), ("theirs", "filmed by me"), ("list", "[1]")):
+        path = tmp_path / f"{name}.mp4"
+        write_video(path, frames, Fraction(25), "h264rgb_lossless", metadata={"comment": comment})
+        (outcome,) = run(Item(tmp_path, path, FRAMES, SIDE, 25, 1), Params(), None)
+        assert isinstance(outcome, Made)
+        assert outcome.facts.get("for_people") == ("labelled" if name == "ours" else None)

@@ -171,16 +171,29 @@ def test_dropped_frames_unequal_counts_and_few_identities_are_said(run: Syntheti
     assert (floor.warning, method.warning) == ("", "14.3 % dropped; 2 of 3 pairs")
     counts = [cell.counts.replace("\N{NO-BREAK SPACE}", " ") for cell in (floor, method)]
     assert counts == [
-        "21 frames, 3 pairs, 2 identities, 0 dropped",
-        "12 frames, 2 pairs, 2 identities, 2 dropped",
+        "21 frames, 3 pairs, 2 source identities, 0 dropped",
+        "12 frames, 2 pairs, 2 source identities, 2 dropped",
     ]
     assert page.count("Not every renderer was scored on the same frames") == 2
+    assert page.count("No value where no face was found in the render or its reference, or nothing was rendered.") == 4
+
+
+def test_drivers_who_are_no_source_are_counted_apart(run: SyntheticRun) -> None:
+    """The tables count sources alone, because intervals are over them: two numbers of people need two names."""
+    data = read_run(run.store, RUN)
+    alone = replace(data, pairs=[pair for pair in data.pairs if pair.protocol == "cross"][:1])
+    assert glance(alone, []).done == "1 cross pair of 1 source identity (2 with the drivers), 7 driving frames"
+
+
+def test_a_still_mouth_is_named_as_the_reason_of_what_is_missing() -> None:
+    """A stranger took the dropped values of mouth_sync for failures."""
+    assert "the driver's mouth keeps still (a constant has no correlation)" in KNOWN["mouth_sync"].why_missing
 
 
 def test_the_top_of_the_page_says_what_was_done_found_and_what_to_doubt(run: SyntheticRun) -> None:
     data = read_run(run.store, RUN)
     first = glance(data, protocol_tables(data, frozenset()))
-    assert first.done == "3 self and 3 cross pairs of 2 identities, 42 driving frames"
+    assert first.done == "3 self and 3 cross pairs of 2 source identities, 42 driving frames"
     assert [(row.name, [cell and cell.value for cell in row.cells]) for row in first.findings[0].headlines] == [
         ("csim", ["0.5040", "0.8043"]),
         ("aed_l1", ["0.5040", "0.2043"]),
@@ -189,7 +202,8 @@ def test_the_top_of_the_page_says_what_was_done_found_and_what_to_doubt(run: Syn
         "2 identities: intervals over so few mean little, and nothing stands out.",
         "theirs has scores of 4 of 6 pairs: NO_FACE 1.",
         "Many values are missing: cross aed_l1 of theirs 14.3 % dropped; cross csim of theirs 14.3 % dropped; "
-        "self aed_l1 of theirs 14.3 % dropped and 1 more.",
+        "self aed_l1 of theirs 14.3 % dropped and 1 more. No value of aed_l1, csim where no face was found in the "
+        "render or its reference, or nothing was rendered.",
     ]
 
 
