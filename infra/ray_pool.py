@@ -2,13 +2,13 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 from reenactory.infra.pool import CALLS_PER_WORKER, PoolClosedError, Reply, Request, Worker, WorkerCrashError
-from reenactory.infra.ray_session import start_ray, stop_ray
+from reenactory.infra.ray_session import nodes_that_answer, start_ray, stop_ray
 from reenactory.infra.settings import Settings
 
 if TYPE_CHECKING:
@@ -164,7 +164,10 @@ class RayPool(Generic[Request, Reply]):
         for call in dead.running.values():
             call.died_alone_on += [dead.node] * was_alone
             call.alone = True
-            crashes = _on_living_nodes(call.died_alone_on)
+            crashes = len(call.died_alone_on)
+            if crashes >= CRASHES_ALONE:  # only now are the nodes asked: it takes seconds where one is gone
+                answering = nodes_that_answer(call.died_alone_on)
+                crashes = sum(node in answering for node in call.died_alone_on)
             if crashes >= CRASHES_ALONE:
                 reason = str(error).strip().splitlines()[0]
                 call.future.set_exception(WorkerCrashError(f"{crashes} workers died on it alone: {reason}"))
@@ -194,18 +197,6 @@ class RayPool(Generic[Request, Reply]):
                 self._dispatcher = None  # the next request tries to start anew
         for call in calls:
             call.future.set_exception(error)
-
-
-def _on_living_nodes(deaths: Sequence[str]) -> int:
-    """How many of these deaths were not that of the whole machine, which is no item's fault.
-
-    Ray takes some seconds to notice that a node is gone: the last death may be counted wrongly, those before it not.
-    """
-    import ray
-
-    nodes = cast("Callable[[], list[dict[str, object]]]", ray.nodes)()
-    living = {node["NodeID"] for node in nodes if node["Alive"]}
-    return sum(node in living for node in deaths)
 
 
 class _ActorShell:
