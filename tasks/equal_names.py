@@ -18,6 +18,6 @@ def refuse_equal_names(metadata: Mapping[str, MetadataRows] | None, sources: Ite
         rows = metadata.get(source.video_id, ()) if metadata and other is not source else ()
         if any(row["identity"] for row in rows):
             raise UnusableInputError(
-                f"{other.uri} and {source.uri}: both are video {source.video_id} of the metadata, which names the person "
-                "too: their clips would have equal names; leave one of them out"
+                f"{other.uri} and {source.uri}: both are video {source.video_id} of the metadata, which names the "
+                "person too: their clips would have equal names; leave one of them out"
             )

@@ -104,9 +104,9 @@ def test_nodes_join_and_die_and_no_item_is_blamed(cluster: "Cluster", tmp_path: 
             wait_until(lambda deaths=deaths: len(begun(tmp_path, "item")) == deaths + 1, item)  # type: ignore[misc]
             first = second
         add(cluster, num_cpus=1)
-        # The item runs alone on its worker by now: these two begin only on that of the node that joins.
-        others = [pool.submit(waiting(tmp_path, f"other{number}")) for number in range(2)]
-        wait_until(lambda: all(begun(tmp_path, f"other{number}") for number in range(2)), *others)
+        # The item runs alone on its worker by now: these begin only on that of the node that joins.
+        others = [pool.submit(waiting(tmp_path, f"other{number}")) for number in range(4)]
+        wait_until(lambda: sum(bool(begun(tmp_path, f"other{number}")) for number in range(4)) == 2, item, *others)
         (tmp_path / "go").touch()
         nodes = {future.result(DEADLINE_S)["node"] for future in [item, *others]}
     finally:
@@ -124,9 +124,9 @@ def test_workers_share_a_gpu_and_bring_their_code(
     monkeypatch.setenv("REENACTORY_THREADS", "3")
     pool: RayPool[Ask, dict[str, str]] = RayPool(make_factory(), workers=2, use_gpu=True)
     try:
-        futures = [pool.submit(waiting(tmp_path, f"item{number}")) for number in range(4)]
-        # Two workers, two calls each.
-        wait_until(lambda: all(begun(tmp_path, f"item{number}") for number in range(4)), *futures)
+        futures = [pool.submit(waiting(tmp_path, f"item{number}")) for number in range(6)]
+        # Two workers, two calls each; the last two wait for a worker that is free.
+        wait_until(lambda: sum(bool(begun(tmp_path, f"item{number}")) for number in range(6)) == 4, *futures)
         (tmp_path / "go").touch()
         told = [future.result(DEADLINE_S) for future in futures]
     finally:
