@@ -1,5 +1,7 @@
 """What `preprocess` would do, before anybody waits for it: cached, to compute, how long."""
 
+from collections.abc import Iterator
+
 from rich.table import Table
 
 from reenactory.flows.closing import duration
@@ -34,11 +36,20 @@ def render_plan(made: Plan) -> Table:
         table.add_row(
             stage, str(made.cached[stage]), str(made.to_compute[stage]), str(made.frames[stage]), speed, origin
         )
+    table.caption = " ".join(_sentences(made))
+    return table
+
+
+def _sentences(made: Plan) -> Iterator[str]:
+    """What it comes to; of estimates only where there are any."""
+    who = f"{made.videos} videos, {made.workers} workers"
+    if not made.to_compute.total() and not made.empty:
+        yield f"{who}: nothing left to compute."
+        return
     price = Settings().price_per_hour
     cost = "" if price is None else f", cost {price * made.compute_seconds / 3600:.2f}"
-    empty = f"{made.empty} will be rejected, for they are empty (EMPTY_FILE). " if made.empty else ""
-    table.caption = (
-        f"{made.videos} videos, {made.workers} workers: about {duration(made.hours * 3600)}{cost}. {empty}"
-        "Frames of videos that were never opened are estimated from file sizes."
-    )
-    return table
+    yield f"{who}: about {duration(made.hours * 3600)}{cost}."
+    if made.empty:
+        yield f"{made.empty} will be rejected, for they are empty (EMPTY_FILE)."
+    if made.to_compute["detect"]:
+        yield "Frames of videos that were never opened are estimated from file sizes."

@@ -16,6 +16,7 @@ from reenactory.infra.summary import Summary
 from reenactory.infra.utterances import Utterances
 from reenactory.tasks import face3d
 from reenactory.tasks.dataset import gone_note, keep_only
+from reenactory.tasks.equal_names import refuse_equal_names
 from reenactory.tasks.preprocess import MetadataRows, Preprocessing, PreprocessParams
 from reenactory.tasks.presets import Preset, merged
 from reenactory.tasks.results.books import Books
@@ -65,6 +66,7 @@ def preprocess(request: PreprocessRequest, map_shards: ShardMap[Source] = in_ord
     """Make or complete a dataset. Videos are cut into shards; each shard's clips go through all stages."""
     sources, skipped = find_videos(request.inputs)
     jobs = preprocessing(request)
+    refuse_equal_names(jobs.metadata, sources)
     with workplace(request, f"preprocess {request.dataset}", f"datasets/{request.dataset}", new_store=True) as place:
         if skipped:
             place.tally.outcomes["files that are not video, passed over"] = skipped

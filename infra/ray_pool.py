@@ -1,24 +1,20 @@
 """Ray actors behind futures: fed by one thread, replaced when they die, and the item that kills them found out."""
 
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 from reenactory.infra.pool import CALLS_PER_WORKER, PoolClosedError, Reply, Request, Worker, WorkerCrashError
-from reenactory.infra.ray_session import start_ray, stop_ray
+from reenactory.infra.ray_session import nodes_that_answer, start_ray, stop_ray
 from reenactory.infra.settings import Settings
 
 if TYPE_CHECKING:
     from ray import ObjectRef
 
 CRASHES_ALONE = 2  # an item that kills this many workers while it is the only one there is to blame
-# Until Ray knows that a node is gone: five checks, three seconds apart, each given ten seconds. Only then is a node's
-# death told from one that was the item's doing. Where there is but one node, there is no such doubt.
-NODE_DEATH_SEEN_S = 65.0
 FAILED_STARTS = 3  # worker processes in a row that die before they take any item: the machine's fault, not an item's
 
 
@@ -31,36 +27,26 @@ class _Call(Generic[Request, Reply]):
 
 
 @dataclass(eq=False)
-class _Accused(Generic[Request, Reply]):
-    """A call whose workers died on it alone, until it is certain that their nodes live on."""
-
-    call: _Call[Request, Reply]
-    error: Exception
-    judged_at: float  # of time.monotonic
-
-
-@dataclass(eq=False)
 class _Actor(Generic[Request, Reply]):
     handle: Any  # ActorHandle; Ray types its remote methods as never returning
     starting: "ObjectRef[str] | None"  # answered once its process is up: where there is no room for it, never
     node: str = ""  # where it runs, once it is up
     running: "dict[ObjectRef[object], _Call[Request, Reply]]" = field(default_factory=dict)
 
-    def has_room(self, call: _Call[Request, Reply]) -> bool:
+    def has_room(self, call: _Call[Request, Reply], most: int) -> bool:
         if self.starting is not None or any(other.alone for other in self.running.values()):
             return False
-        return not self.running if call.alone else len(self.running) < CALLS_PER_WORKER
+        return not self.running if call.alone else len(self.running) < most
 
 
 class RayPool(Generic[Request, Reply]):
     """`workers` Ray actors fed by one dispatcher thread; `submit` may be called from any thread."""
 
     def __init__(self, factory: Callable[[], Worker[Request, Reply]], workers: int, use_gpu: bool = False) -> None:
-        self.slots = workers * CALLS_PER_WORKER
+        self.slots = workers * (CALLS_PER_WORKER + 1)  # so many more wait here as are held back: see _assign
         self._factory, self._workers, self._use_gpu = factory, workers, use_gpu
         self._waiting: deque[_Call[Request, Reply]] = deque()
         self._wake = threading.Condition()
-        self._accused: list[_Accused[Request, Reply]] = []
         self._closed = False
         self._failed_starts = 0  # in a row
         self._dispatcher: threading.Thread | None = None
@@ -108,15 +94,11 @@ class RayPool(Generic[Request, Reply]):
             busy = any(actor.running for actor in actors)
             if self._closed:
                 return False
-            if not busy and not self._waiting and not self._accused:
+            if not busy and not self._waiting:
                 self._wake.wait()
                 return True
-            self._judge()
             self._assign(actors)
         refs = [ref for actor in actors for ref in (actor.running if actor.starting is None else (actor.starting,))]
-        if not refs:  # nothing runs, and somebody is accused
-            time.sleep(0.05)
-            return True
         ready, _ = ray.wait(refs, num_returns=1, timeout=0.05)
         for ref in ready:
             actor = next(actor for actor in actors if ref == actor.starting or ref in actor.running)
@@ -142,8 +124,11 @@ class RayPool(Generic[Request, Reply]):
             actor.starting = None
 
     def _assign(self, actors: "list[_Actor[Request, Reply]]") -> None:
+        """Fewer calls than workers left: each waits for a worker that is free. Behind a long one it would stand while
+        another worker idles, 11 s of the 525 s that 24 clips took."""
         for call in list(self._waiting):
-            free = [actor for actor in actors if actor.has_room(call)]
+            most = CALLS_PER_WORKER if len(self._waiting) > self._workers else 1
+            free = [actor for actor in actors if actor.has_room(call, most)]
             if not free:
                 continue
             actor = min(free, key=lambda a: len(a.running))
@@ -182,27 +167,16 @@ class RayPool(Generic[Request, Reply]):
         for call in dead.running.values():
             call.died_alone_on += [dead.node] * was_alone
             call.alone = True
-            with self._wake:
-                if len(call.died_alone_on) >= CRASHES_ALONE:
-                    self._accused.append(
-                        _Accused(call, error, time.monotonic() + NODE_DEATH_SEEN_S * (len(_nodes()) > 1))
-                    )
-                else:
-                    self._waiting.appendleft(call)
-
-    def _judge(self) -> None:
-        """Whose nodes are gone is tried again; who stands accused when Ray must have seen a node's death is guilty."""
-        for accused in list(self._accused):
-            crashes = _on_living_nodes(accused.call.died_alone_on)
-            if crashes < CRASHES_ALONE:
-                self._waiting.appendleft(accused.call)
-            elif time.monotonic() >= accused.judged_at:
-                reason = str(accused.error).strip().splitlines()[0]
-                verdict = WorkerCrashError(f"{crashes} workers died on it alone: {reason}")
-                accused.call.future.set_exception(verdict)
+            crashes = len(call.died_alone_on)
+            if crashes >= CRASHES_ALONE:  # only now are the nodes asked: it takes seconds where one is gone
+                answering = nodes_that_answer(call.died_alone_on)
+                crashes = sum(node in answering for node in call.died_alone_on)
+            if crashes >= CRASHES_ALONE:
+                reason = str(error).strip().splitlines()[0]
+                call.future.set_exception(WorkerCrashError(f"{crashes} workers died on it alone: {reason}"))
             else:
-                continue
-            self._accused.remove(accused)
+                with self._wake:
+                    self._waiting.appendleft(call)
 
     def _new_actor(self) -> "_Actor[Request, Reply]":
         import ray
@@ -221,26 +195,11 @@ class RayPool(Generic[Request, Reply]):
     def _fail_all(self, actors: "list[_Actor[Request, Reply]]", error: Exception) -> None:
         with self._wake:
             calls = [*self._waiting, *(call for actor in actors for call in actor.running.values())]
-            calls += [accused.call for accused in self._accused]
             self._waiting.clear()
-            self._accused.clear()
             if not self._closed:
                 self._dispatcher = None  # the next request tries to start anew
         for call in calls:
             call.future.set_exception(error)
-
-
-def _on_living_nodes(deaths: Sequence[str]) -> int:
-    """How many of these deaths were not, as far as Ray knows, that of the whole machine, which is no item's fault."""
-    living = {node["NodeID"] for node in _nodes() if node["Alive"]}
-    return sum(node in living for node in deaths)
-
-
-def _nodes() -> list[dict[str, object]]:
-    """Those of the cluster, dead ones too."""
-    import ray
-
-    return cast("Callable[[], list[dict[str, object]]]", ray.nodes)()
 
 
 class _ActorShell:

@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ray.actor import ActorHandle
 
 KNOCK_S = 10.0  # for a cluster's head to take a connection
+NODE_KNOCK_S = 3.0  # for a node: one that is wrongly taken for gone costs an item one more try
 
 # Linux kills Ray's servers when the *thread* that started them ends (they ask for it, so that none outlives a killed
 # run). A pool's own thread ends with the pool; this one stays as long as the process.
@@ -81,11 +82,32 @@ def _join(address: str, logging_level: int) -> None:
             ) from None
 
 
-def _knock(address: str) -> None:
+def nodes_that_answer(ids: Iterable[str]) -> set[str]:
+    """Those of these nodes that live: Ray thinks so, and they take a connection.
+
+    Ray alone believes in a dead node for 12 s and more (its health checks), in which it would be the fault of an item
+    that two machines went away under it.
+    """
+    import ray
+
+    nodes = cast("Callable[[], list[dict[str, object]]]", ray.nodes)()
+    asked = {str(node["NodeID"]): node for node in nodes if node["Alive"] and node["NodeID"] in set(ids)}
+    return {name for name, node in asked.items() if _answers(node)}
+
+
+def _answers(node: dict[str, object]) -> bool:
+    try:
+        _knock(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}", NODE_KNOCK_S)
+    except OSError:
+        return False
+    return True
+
+
+def _knock(address: str, seconds: float = KNOCK_S) -> None:
     """OSError where nobody listens: Ray itself tries for minutes before it says so."""
     host, _, port = address.rpartition(":")
     if host and port.isdigit() and "/" not in host:
-        socket.create_connection((host.strip("[]"), int(port)), KNOCK_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), seconds).close()
 
 
 def stop_ray(handles: "list[ActorHandle[Any]]", started_here: bool) -> None:

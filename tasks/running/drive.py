@@ -1,10 +1,11 @@
 """Drives chains of jobs through a pool: skips what is recorded, follows up on what is made, loses nothing."""
 
 import time
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from reenactory.infra.entries import Entry
@@ -61,6 +62,7 @@ class _Waiting(NamedTuple):
     missing: Chain
     units: float
     looked: float  # when
+    generation: int  # 0: given; 1: follows from those; and so on
     attempt: int = 1
 
     @property
@@ -68,8 +70,33 @@ class _Waiting(NamedTuple):
         """How many items of each stage."""
         return {job.stage: len(job.keys) for job in self.missing}
 
+    @property
+    def order(self) -> tuple[int, int, float]:
+        """What is given first, for it shows how long the rest will be; of the rest the longest first, so that at the
+        end, when there is nothing more for the other workers, only short ones run. Second attempts come last."""
+        return self.attempt, self.generation, -self.units
+
     def negated(self) -> dict[str, int]:
         return {stage: -count for stage, count in self.items.items()}
+
+
+class _Queue:
+    """Waiting chains in their order; equals as they came."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[tuple[int, int, float], int, _Waiting]] = []
+        self._pushed = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def push(self, *waiting: _Waiting) -> None:
+        for one in waiting:
+            self._pushed += 1
+            heappush(self._heap, (one.order, self._pushed, one))
+
+    def pop(self) -> _Waiting:
+        return heappop(self._heap)[-1]
 
 
 @dataclass
@@ -88,17 +115,17 @@ class Drive:
     _rates: dict[str, float] = field(default_factory=dict)  # as this drive began
 
     def run(self, chains: Iterable[Chain]) -> Ledger:
-        queue: deque[_Waiting] = deque()
+        queue = _Queue()
         running: dict[Future[list[Record]], _Waiting] = {}
         for chain in chains:
-            queue.extend(self._unfinished(chain))
+            queue.push(*self._unfinished(chain))
         while queue or running:
             while queue and len(running) < self.pool.slots:
-                next_one = queue.popleft()
+                next_one = queue.pop()
                 missing = self._still_missing(next_one)
                 if not missing:  # another chain made the same in the meantime
                     self.tally.expect(-next_one.units, next_one.negated())
-                    queue.extendleft(self._unfinished(next_one.chain))
+                    queue.push(*self._unfinished(next_one.chain, next_one.generation))
                     continue
                 self._check_weights(missing)
                 self.tally.begin(next_one.chain[0].label, next_one.units)
@@ -110,25 +137,25 @@ class Drive:
                 made = self._collect(future, ended.chain, ended.attempt)
                 if made is not None:
                     for more in self._finish(ended.chain, self._entries(ended.chain), made):
-                        queue.extendleft(self._unfinished(more))
+                        queue.push(*self._unfinished(more, ended.generation + 1))
                 elif ended.attempt < ATTEMPTS:
                     self.tally.expect(ended.units, ended.items)
-                    queue.append(ended._replace(attempt=ended.attempt + 1))
+                    queue.push(ended._replace(attempt=ended.attempt + 1))
         return self.ledger
 
-    def _unfinished(self, chain: Chain) -> Iterator[_Waiting]:
+    def _unfinished(self, chain: Chain, generation: int = 0) -> Iterator[_Waiting]:
         """The chain if something of it is missing; else what follows from it, as far as that is missing."""
-        pending = [chain]
+        pending = [(chain, generation)]
         while pending:
-            chain = pending.pop()
+            chain, generation = pending.pop()
             missing, entries = self._look(chain)
             if missing:
                 units = self._units(missing)
-                waiting = _Waiting(chain, missing, units, time.monotonic())
+                waiting = _Waiting(chain, missing, units, time.monotonic(), generation)
                 self.tally.expect(units, waiting.items)
                 yield waiting
             else:
-                pending += self._finish(chain, entries)
+                pending += [(following, generation + 1) for following in self._finish(chain, entries)]
 
     def _still_missing(self, waiting: _Waiting) -> Chain:
         """Not each time asked of the store: for a bucket, a look is a round trip."""

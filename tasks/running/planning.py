@@ -23,7 +23,7 @@ class Plan:
 
     videos: int
     workers: int
-    empty: int = 0  # of the videos: files without a byte, that are rejected without any work
+    empty: int = 0  # of the videos: files without a byte, that are yet to be rejected, without any work
     unfinished: int = 0  # of the videos: those with anything left to do
     cached: Counter[str] = field(default_factory=Counter)
     to_compute: Counter[str] = field(default_factory=Counter)
@@ -102,8 +102,8 @@ def _count_video(made: Plan, jobs: Preprocessing, source: Source, index: Glance)
     """Whether anything of the video is left to do."""
     chains, unfinished = [jobs.video_chain(source)], False
     if not source.size_bytes:
-        made.empty += 1
         known = index.told("detect", chains[0][0].keys[0])
+        made.empty += known is None
         made.cached["detect"] += known is not None
         return known is None
     while chains:

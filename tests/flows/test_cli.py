@@ -182,3 +182,21 @@ def test_a_prefect_server_that_is_away_ends_in_one_line(tmp_path: Path, video: P
     assert made.returncode == 2
     assert made.stderr.strip().count("\n") == 0
     assert "PREFECT_API_URL" in made.stderr
+
+
+@pytest.mark.parametrize(("entry", "code"), [("main", -6), ("command", 0)])
+def test_nothing_that_happens_in_the_interpreters_teardown_reaches_the_exit_code(entry: str, code: int) -> None:
+    """Something that aborts when Python lets go of it, as threads of C++ libraries do that come too late."""
+    script = (
+        "import os, sys\n"
+        "from reenactory.flows import cli\n"
+        "class Late:\n"
+        "    def __del__(self, abort=os.abort):\n"
+        "        abort()\n"
+        "sys.late = Late()\n"
+        "sys.argv = ['reenactory', 'models', 'list']\n"
+        f"cli.{entry}()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert "yunet" in done.stdout

@@ -129,14 +129,31 @@ def test_an_item_that_kills_its_worker_is_named_and_its_neighbours_live(
 
 
 def test_nothing_is_lost_when_a_worker_is_killed_from_outside(pool: RayPool[Ask, str], tmp_path: Path) -> None:
-    names = [f"item{i}" for i in range(4)]
+    names = [f"item{i}" for i in range(6)]
     futures = [pool.submit(waiting(tmp_path, name)) for name in names]
-    wait_until(lambda: all((tmp_path / f"{name}.started").exists() for name in names))
+    wait_until(lambda: sum((tmp_path / f"{name}.started").exists() for name in names) == 4)
     victim = int((tmp_path / "item0.started").read_text())
     os.kill(victim, signal.SIGKILL)
     (tmp_path / "go").touch()
     assert [future.result(DEADLINE_S) for future in futures] == names
     assert any((tmp_path / f"{name}.started").read_text() != str(victim) for name in names)
+
+
+def test_the_last_call_waits_for_a_worker_that_is_free(pool: RayPool[Ask, str], tmp_path: Path) -> None:
+    """Behind the long one it would stand while the other worker has nothing to do."""
+    asks = {name: waiting(tmp_path, name) for name in ("long", "short", "last")}
+    asks["short"]["go"] = str(tmp_path / "go_short")
+    started = {name: Path(ask["started"]) for name, ask in asks.items()}
+    futures = [pool.submit(asks[name]) for name in ("long", "short")]
+    wait_until(lambda: bool(started["long"].exists() and started["short"].exists()))
+    futures.append(pool.submit(asks["last"]))
+    time.sleep(1)
+    assert not started["last"].exists()
+    (tmp_path / "go_short").touch()
+    wait_until(lambda: started["last"].exists() and started["last"].read_text() != "")
+    (tmp_path / "go").touch()
+    assert [future.result(DEADLINE_S) for future in futures] == ["long", "short", "last"]
+    assert started["last"].read_text() == started["short"].read_text() != started["long"].read_text()
 
 
 def test_workers_for_whom_there_is_no_room_get_no_work(cluster: None) -> None:

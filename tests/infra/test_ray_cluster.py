@@ -1,6 +1,7 @@
 """A cluster of several raylets on this machine: nodes join and die, GPUs are shared, the code travels."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,12 +78,16 @@ def begun(folder: Path, name: str) -> list[str]:
     return log.read_text().splitlines() if log.exists() else []
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool], *futures: "Future[dict[str, str]]") -> None:
+    """A future that ends meanwhile raises what it ended with: what it was to begin, it never will."""
     import time
 
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
+        for future in futures:
+            if future.done():
+                pytest.fail(f"ended too early: {future.result()}")
         time.sleep(0.05)
 
 
@@ -92,16 +97,16 @@ def test_nodes_join_and_die_and_no_item_is_blamed(cluster: "Cluster", tmp_path: 
     pool: RayPool[Ask, dict[str, str]] = RayPool(make_factory(), workers=2)
     try:
         item = pool.submit(waiting(tmp_path, "item"))
-        wait_until(lambda: len(begun(tmp_path, "item")) == 1)
+        wait_until(lambda: len(begun(tmp_path, "item")) == 1, item)
         for deaths in (1, 2):
             second = add(cluster, num_cpus=1)
             cluster.remove_node(first, allow_graceful=False)
-            wait_until(lambda deaths=deaths: len(begun(tmp_path, "item")) == deaths + 1)  # type: ignore[misc]
+            wait_until(lambda deaths=deaths: len(begun(tmp_path, "item")) == deaths + 1, item)  # type: ignore[misc]
             first = second
         add(cluster, num_cpus=1)
-        # The item runs alone on its worker by now: these two begin only on that of the node that joins.
-        others = [pool.submit(waiting(tmp_path, f"other{number}")) for number in range(2)]
-        wait_until(lambda: all(begun(tmp_path, f"other{number}") for number in range(2)))
+        # The item runs alone on its worker by now: these begin only on that of the node that joins.
+        others = [pool.submit(waiting(tmp_path, f"other{number}")) for number in range(4)]
+        wait_until(lambda: sum(bool(begun(tmp_path, f"other{number}")) for number in range(4)) == 2, item, *others)
         (tmp_path / "go").touch()
         nodes = {future.result(DEADLINE_S)["node"] for future in [item, *others]}
     finally:
@@ -119,8 +124,9 @@ def test_workers_share_a_gpu_and_bring_their_code(
     monkeypatch.setenv("REENACTORY_THREADS", "3")
     pool: RayPool[Ask, dict[str, str]] = RayPool(make_factory(), workers=2, use_gpu=True)
     try:
-        futures = [pool.submit(waiting(tmp_path, f"item{number}")) for number in range(4)]
-        wait_until(lambda: all(begun(tmp_path, f"item{number}") for number in range(4)))  # two workers, two calls each
+        futures = [pool.submit(waiting(tmp_path, f"item{number}")) for number in range(6)]
+        # Two workers, two calls each; the last two wait for a worker that is free.
+        wait_until(lambda: sum(bool(begun(tmp_path, f"item{number}")) for number in range(6)) == 4, *futures)
         (tmp_path / "go").touch()
         told = [future.result(DEADLINE_S) for future in futures]
     finally:

@@ -1,5 +1,7 @@
 """The driver: nothing twice, nothing lost, and counts that add up."""
 
+from dataclasses import replace
+
 import pytest
 from fakes import FakePool, drive, fake_stage, install, job
 
@@ -29,6 +31,20 @@ def test_a_second_drive_computes_nothing(store: Store) -> None:
     assert pool.asked == []
     assert +second.computed == {}
     assert second.cached == {"one": 3, "two": 2}
+
+
+def test_what_tells_lengths_goes_first_and_then_the_longest(store: Store) -> None:
+    """At the end, when other workers have nothing more to do, only a short one runs."""
+    lengths = {"a": 5, "b": 30, "c": 20}
+
+    def follow(chain: Chain, entries: dict[str, Entry]) -> list[Chain]:
+        word = chain[0].label.removeprefix("one ")
+        return [(replace(job("two", word), frames=lengths[word]),)] if chain[0].stage == "one" else []
+
+    pool = FakePool(store)
+    pool.slots = 1
+    drive(store, pool, follow).run([(job("one", word),) for word in lengths])
+    assert [chain[0].label for chain in pool.asked] == ["one a", "one b", "one c", "two b", "two c", "two a"]
 
 
 def test_a_rejection_ends_its_chain(store: Store) -> None:

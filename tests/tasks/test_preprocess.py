@@ -283,7 +283,7 @@ def test_an_empty_file_is_unfinished_until_it_was_rejected(bench: Bench) -> None
     assert plan_shard(bench.jobs, [empty], Glance(bench.index), 1).unfinished == 1
     bench.record(bench.jobs.video_chain(empty)[0], Rejected(Reason.EMPTY_FILE, "no byte"))
     plan = plan_shard(bench.jobs, [empty], Glance(bench.index), 1)
-    assert (plan.unfinished, plan.cached["detect"]) == (0, 1)
+    assert (plan.unfinished, plan.cached["detect"], plan.empty) == (0, 1, 0)
 
 
 def test_an_empty_file_is_no_work(bench: Bench) -> None:
