@@ -78,7 +78,7 @@ def progress(tally: Tally, items: int, what: str, finished: bool) -> dict[str, t
             share, of = behind, f"{known} that are known"
         else:
             share, of = behind * ready / max(1, known), f"{known} that are known so far"
-        text = f"{stage}: {ready} of {of}, from {items} {what}"
+        text = f"{stage}: {ready} of {known if finished else of}, from {items} {what}"
         shown[stage] = (100.0 if finished else round(100.0 * share, 1), text)
     return shown
 
