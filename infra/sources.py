@@ -72,6 +72,8 @@ def find_videos(inputs: Sequence[str]) -> tuple[list[Source], int]:
 def _expand(text: str) -> tuple[list[Source], int]:
     if text.startswith("s3://"):
         return _from_s3(text)
+    if not text.strip():  # an unset shell variable; as a path it would be the current folder with all that is below it
+        raise UnusableInputError("an INPUT is empty; give a video, a folder ('.' for this one), a glob or a manifest")
     path = user_path(text)
     if path.is_file():
         return (_from_manifest(path), 0) if path.suffix.lower() in MANIFEST_SUFFIXES else ([_local(path)], 0)

@@ -10,6 +10,7 @@ from reenactory.infra.addresses import user_path, without_credentials
 
 TEMP_PREFIX = ".tmp-"  # names of files under construction; never listed, never a valid object name
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")  # no part begins with a dot
+ONE_SLASH = re.compile(r"(s3|file|gs|https?):", re.IGNORECASE)  # `s3:/bucket` would quietly be a folder
 MAX_PATH_BYTES = 512  # S3 allows 1024 for prefix and path together
 MAX_NAME_BYTES = 255  # file systems allow no more for one name
 
@@ -186,6 +187,10 @@ def _folder(uri: str) -> Path:
     if "://" not in uri:
         if not uri.strip() or "\0" in uri:
             raise StoreUnusable(f"{uri!r} names no store; give a folder or s3://bucket/prefix")
+        if ONE_SLASH.match(uri):
+            raise StoreUnusable(
+                f"{uri!r}: an address has two slashes, as in s3://bucket/prefix; a folder so named is ./{uri}"
+            )
         return user_path(uri)
     parts = urlsplit(uri)
     if parts.scheme != "file":

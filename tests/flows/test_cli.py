@@ -93,6 +93,15 @@ def test_an_input_that_is_not_there(
         assert "no such file, folder or match" in error
 
 
+def test_an_empty_input_is_not_the_current_folder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """`preprocess "$VIDEOS"` with the variable unset would take in all videos below the current folder."""
+    code, error = command(monkeypatch, capsys, "preprocess", "", "--store", tmp_path / "store", "--dataset", "d")
+    assert (code, len(error.splitlines())) == (2, 1)
+    assert "an INPUT is empty" in error
+
+
 def test_a_store_that_cannot_be_written(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], video: Path
 ) -> None:

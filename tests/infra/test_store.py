@@ -284,7 +284,9 @@ def test_local_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert open_store("a b") == open_store(str(tmp_path / "a b")) == open_store(expected.uri) == expected
 
 
-@pytest.mark.parametrize("uri", ["gs://bucket/x", "https://host/x", "file://host/x", "", "  ", "s3://", "s3:///x"])
+@pytest.mark.parametrize(
+    "uri", ["gs://bucket/x", "https://host/x", "file://host/x", "", "  ", "s3://", "s3:///x", "s3:/b", "S3:b"]
+)
 def test_addresses_of_no_store(uri: str) -> None:
     with pytest.raises(StoreUnusable) as caught:
         open_store(uri)
