@@ -14,6 +14,7 @@ from reenactory.tasks.errors import WrongUseError
 PORT = int(os.environ.get("REENACTORY_PREFECT_PORT", "4200"))
 API = f"http://127.0.0.1:{PORT}/api"
 POOL = "reenactory"
+STOP_DEADLINE_S = 15.0
 START_DEADLINE_S = 180  # an SQLite migration on a busy machine took 60
 
 
@@ -67,6 +68,16 @@ def require_server() -> None:
         ) from None
 
 
+def stop(child: "subprocess.Popen[bytes]", patience_s: float = STOP_DEADLINE_S) -> None:
+    """End a child, by force where it does not end by itself: a worker whose server had gone first was left for good."""
+    child.terminate()
+    try:
+        child.wait(timeout=patience_s)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
 def main() -> None:
     """Start everything, wait for Ctrl-C or SIGTERM, stop everything."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # before the first child: none may outlive us
@@ -87,9 +98,7 @@ def main() -> None:
         sys.stdout.write("stopping\n")
     finally:
         for child in reversed(children):
-            child.terminate()
-        for child in reversed(children):
-            child.wait(timeout=30)
+            stop(child)
 
 
 if __name__ == "__main__":
