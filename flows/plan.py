@@ -51,5 +51,5 @@ def _sentences(made: Plan) -> Iterator[str]:
     yield f"{who}: about {duration(made.hours * 3600)}{cost}."
     if made.empty:
         yield f"{made.empty} will be rejected, for they are empty (EMPTY_FILE)."
-    if made.to_compute["detect"]:
-        yield "Frames of videos that were never opened are estimated from file sizes."
+    if made.to_compute["track"]:
+        yield "Frames of videos whose clips are not known yet are estimated from file sizes."

@@ -39,7 +39,7 @@ def after_first_hour(own_cache: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.mark.weights
-@pytest.mark.slow  # minutes; and until now a command of it aborted now and then after its work (see infra/tables.py)
+@pytest.mark.slow  # minutes: each page's commands, one after the other
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", [page for page in PAGES if any(block.is_run for block in blocks(page))], ids=name_of)
 def test_its_blocks_run(page: Path, after_first_hour: Path, tmp_path: Path) -> None:

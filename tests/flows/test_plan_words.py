@@ -7,7 +7,7 @@ import pytest
 from reenactory.flows.plan import render_plan
 from reenactory.tasks.running.planning import STAGES, Plan
 
-ESTIMATED = "Frames of videos that were never opened are estimated from file sizes."
+ESTIMATED = "Frames of videos whose clips are not known yet are estimated from file sizes."
 
 
 def words(to_compute: dict[str, int], empty: int = 0) -> str:
@@ -18,14 +18,14 @@ def words(to_compute: dict[str, int], empty: int = 0) -> str:
 
 
 def test_what_is_all_there_is_not_estimated() -> None:
-    assert words({}) == words({"detect": 0}) == "29 videos, 2 workers: nothing left to compute."
+    assert words({}) == words({"track": 0}) == "29 videos, 2 workers: nothing left to compute."
 
 
-def test_only_videos_that_were_never_opened_are_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_videos_without_known_clips_are_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REENACTORY_PRICE_PER_HOUR", "1.8")
     told = "29 videos, 2 workers: about 30 min, cost 1.80."
     assert words({"matte": 1}) == told
-    assert words({"detect": 1}) == f"{told} {ESTIMATED}"
+    assert words({"track": 1}) == f"{told} {ESTIMATED}"
 
 
 def test_empty_files_are_work_left(monkeypatch: pytest.MonkeyPatch) -> None:
