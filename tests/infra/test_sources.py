@@ -211,3 +211,20 @@ def test_a_manifest_that_names_what_no_file_is_called(tree: Tree, video: object)
         pytest.skip("Parquet cannot hold it")
     with pytest.raises(UnusableInputError, match="does not exist"):
         find_videos([str(folder / "m.parquet")])
+
+
+def test_equal_numbers_of_different_looks_change_no_name(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks are counted where their numbers are equal; that numbers are, by chance, means nothing."""
+    folder = tree("id10001/a.mp4", "id10001/deep/a.mp4", "id10002/a.mp4", "b.mp4")
+    expected, _ = find_videos([str(folder)])
+    assert [len(source.video_id) for source in expected] == [1, 10, 10, 1]
+    monkeypatch.setattr(sources, "hash", lambda look: 7, raising=False)
+    assert find_videos([str(folder)])[0] == expected
+
+
+def test_of_a_video_that_is_named_twice_the_last_naming_counts(tree: Tree) -> None:
+    folder = tree("a.mp4", "b.mp4")
+    for name, person in (("one", "ann"), ("two", "bob")):
+        pd.DataFrame({"video": ["a.mp4"], "identity": [person]}).to_csv(folder / f"{name}.csv")
+    found, _ = find_videos([str(folder), str(folder / "two.csv"), str(folder / "one.csv")])
+    assert [(source.video_id, source.identity) for source in found] == [("a", "ann"), ("b", "b")]
