@@ -6,7 +6,7 @@ two parts tell differently, and what would have to be made anew by the index alo
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from threading import RLock
 
 from reenactory.infra.entries import Entry, Row
@@ -32,6 +32,11 @@ class RecordIndex:
         self._fresh: dict[str, dict[str, Row]] = defaultdict(dict)  # in no part of the index yet
         self._work: dict[str, tuple[int, float]] = {}
         self._lock = RLock()  # shards run in threads and share one index
+
+    @property
+    def remote(self) -> bool:
+        """Whether the index alone answers for what it tells, because a look into the store is a round trip."""
+        return self._store.remote
 
     def get(self, stage: str, key: str) -> Entry | None:
         """The entry of an intact artefact, or None when there is none (or its reason is to be retried)."""
@@ -59,6 +64,13 @@ class RecordIndex:
             self._stage(stage)
             found = self._shelf.find(stage, key)
         return found[0] if found is not None and (found[1] or self._stands(found[0])) else None
+
+    def told_all(self, stage: str, keys: Sequence[str]) -> dict[str, Entry]:
+        """What the index alone says, as `told` where the store is remote, of those keys of which it says anything."""
+        with self._lock:
+            self._stage(stage)
+            found = self._shelf.find_all(stage, keys)
+        return {key: entry for key, (entry, made) in found.items() if made or entry.reason not in self._retry}
 
     def made(self, stage: str, key: str) -> bool:
         """Whether this run has made it; asks nobody."""

@@ -92,31 +92,39 @@ def shards_of(sources: Iterable[Source]) -> Iterator[list[Source]]:
 
 def plan_shard(jobs: Preprocessing, shard: Sequence[Source], index: Glance, workers: int) -> Plan:
     """Counts alone; where `unfinished` is 0, nothing is left of the shard but to write its rows."""
-    made = Plan(sum(map(jobs.wants, shard)), workers)
-    for source in jobs.distinct(shard):
-        made.unfinished += _count_video(made, jobs, source, index)
+    made, unfinished = Plan(sum(map(jobs.wants, shard)), workers), set[str]()
+    chains = [(source, jobs.video_chain(source)) for source in jobs.distinct(shard)]
+    while chains:  # those of all videos, then all that follow from them: a question for each takes a tenth longer
+        index.foresee((job.stage, key) for _, chain in chains for job in chain for key in job.keys)
+        following: list[tuple[Source, Chain]] = []
+        for source, chain in chains:
+            missing, entries = _count_empty(made, chain, index) if not source.size_bytes else _count(made, chain, index)
+            if missing:
+                unfinished.add(source.uri)
+                _guess_what_follows(made, chain, source)
+            elif source.size_bytes:
+                following += [(source, more) for more in jobs.follow_up(source, chain, entries)]
+        chains = following
+    made.unfinished = len(unfinished)
     return made
 
 
-def _count_video(made: Plan, jobs: Preprocessing, source: Source, index: Glance) -> bool:
-    """Whether anything of the video is left to do."""
-    chains, unfinished = [jobs.video_chain(source)], False
+def _count_empty(made: Plan, chain: Chain, index: Glance) -> tuple[int, dict[str, Entry]]:
+    """As `_count`, of a file without a byte: it will be rejected, without any work."""
+    known = index.told("detect", chain[0].keys[0])
+    made.empty += known is None
+    made.cached["detect"] += known is not None
+    return int(known is None), {}
+
+
+def _guess_what_follows(made: Plan, chain: Chain, source: Source) -> None:
+    """Of a chain that is not there yet: one clip as long as its video, or the clips that were found."""
     if not source.size_bytes:
-        known = index.told("detect", chains[0][0].keys[0])
-        made.empty += known is None
-        made.cached["detect"] += known is not None
-        return known is None
-    while chains:
-        chain = chains.pop()
-        missing, entries = _count(made, chain, index)
-        unfinished |= missing > 0
-        if not missing:
-            chains += jobs.follow_up(source, chain, entries)
-        elif chain[0].stage == "detect":
-            _guess(made, ("crop", "matte", "face3d"), estimated_frames(source))
-        elif chain[0].stage == "crop":
-            _guess(made, ("matte", "face3d"), chain[0].frames)
-    return unfinished
+        return
+    if chain[0].stage == "detect":
+        _guess(made, ("crop", "matte", "face3d"), estimated_frames(source))
+    elif chain[0].stage == "crop":
+        _guess(made, ("matte", "face3d"), chain[0].frames)
 
 
 def _count(made: Plan, chain: Chain, index: Glance) -> tuple[int, dict[str, Entry]]:
