@@ -31,6 +31,7 @@ class RecordIndex:
         self._read: set[str] = set()  # stages
         self._fresh: dict[str, dict[str, Row]] = defaultdict(dict)  # in no part of the index yet
         self._work: dict[str, tuple[int, float]] = {}
+        self._dropped = False  # the receipts
         self._lock = RLock()  # shards run in threads and share one index
 
     @property
@@ -80,6 +81,9 @@ class RecordIndex:
 
     def add(self, record: Record) -> Entry:
         """Take in a record that this run has made."""
+        if self._retry and not self._dropped:  # it may have been rejected before, which receipts would still say
+            self._dropped = True
+            drop_receipts(self._store)
         return self._remember(Entry.of(record), made=True)
 
     def _remember(self, entry: Entry, made: bool) -> Entry:

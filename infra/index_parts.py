@@ -127,3 +127,4 @@ def rewrite(store: Store, stage: str, without: Set[str]) -> None:
             if kept:
                 put_part(store, stage, kept)
             store.delete(path)
+    drop_receipts(store)  # again: a run may have begun, and read what is gone, since the first time

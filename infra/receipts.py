@@ -2,8 +2,10 @@
 
 To follow a million clips through the index takes minutes, to compare 16,000 receipts seconds. A receipt says no more
 than the index does: it is believed on remote stores alone, where an index's entry is believed without a look at its
-files, and whatever takes an entry out of the index takes all receipts with it. A shard is named by a digest of all that
-decides what becomes of it, so a receipt cannot be of other parameters, weights or bytes.
+files, and whatever takes an entry out of the index, or makes a rejected item anew, takes all receipts with it. What a
+run writes at its end may have been read before that: it begins with a table of its own, and writes only where that is
+still there. A shard is named by a digest of all that decides what becomes of it, so a receipt cannot be of other
+parameters, weights or bytes.
 """
 
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ import pyarrow as pa
 from reenactory.infra import outcome_log
 from reenactory.infra.keys import digest
 from reenactory.infra.store import Store
-from reenactory.infra.tables import UNREADABLE, batches_of, table_in_parts
+from reenactory.infra.tables import UNREADABLE, batches_of, put_table, table_in_parts
 
 FOLDER = "index/receipts/"
 SCHEMA = pa.schema(
@@ -63,9 +65,14 @@ class Receipts:
         if self.kept:
             self._written.append(_row(receipt))
 
+    def begin(self) -> None:
+        """Before the index is read: the table is there from now on, so that its loss is seen when it is saved."""
+        if self.kept and not self._store.exists(self._path):
+            put_table(self._store, self._path, SCHEMA.empty_table())
+
     def save(self) -> None:
-        """Write those that were kept, in place of what was there."""
-        if not self.kept:
+        """Write those that were kept, in place of what was there; not if receipts were dropped since the beginning."""
+        if not self.kept or not self._store.exists(self._path):
             return
         with table_in_parts(self._store, self._path, SCHEMA) as table:
             for row in sorted(self._written, key=lambda row: str(row["first"][0].as_py())):
@@ -82,7 +89,7 @@ class Receipts:
 
 
 def drop_receipts(store: Store) -> None:
-    """All of them: something that one of them may vouch for is taken out of the store."""
+    """All of them: something that one of them may vouch for is taken out of the store, or changes."""
     for path in list(store.list(FOLDER)):
         store.delete(path)
 

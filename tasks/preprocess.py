@@ -68,7 +68,8 @@ class Preprocessing:
         ]
         published = None
         if self.metadata is not None:
-            published = [list(rows) if (rows := self.metadata.get(source.video_id)) else None for source in shard]
+            named = (self.metadata.get(source.video_id) for source in shard)
+            published = [None if rows is None else list(rows) for rows in named]  # none and () give other rows
         return digest(
             canonical_json([ROWS_VERSION, cast(JsonValue, recipes), persons, videos, cast(JsonValue, published)])
         )

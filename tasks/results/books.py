@@ -24,6 +24,7 @@ class Books:
         self.parts: list[str] = []
         self.log = OutcomeLog(store, f"preprocess-{dataset}", "preprocess")
         self.receipts = Receipts(store, dataset, believed)
+        self.receipts.begin()
         self._there = set(store.list(f"datasets/{dataset}/"))  # before this run
 
     def known(self, shard: Sequence[Source]) -> Plan | None:

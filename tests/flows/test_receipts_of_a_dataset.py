@@ -12,17 +12,19 @@ from reenactory.flows import preprocess as flow
 from reenactory.flows import workplace
 from reenactory.flows.plan import plan_videos
 from reenactory.flows.preprocess import PreprocessRequest, preprocess, preprocessing
+from reenactory.infra import index_parts
 from reenactory.infra.entries import Entry
 from reenactory.infra.glance import Glance
 from reenactory.infra.index import RecordIndex, rebuild_index
 from reenactory.infra.index_parts import put_part, rewrite
-from reenactory.infra.receipts import FOLDER, Receipts
+from reenactory.infra.receipts import FOLDER, Receipts, drop_receipts
+from reenactory.infra.records import Record, library_versions
 from reenactory.infra.sources import Source
 from reenactory.infra.store_local import LocalStore
 from reenactory.infra.summary import Summary
 from reenactory.tasks import dataset
 from reenactory.tasks.outcomes import Reason
-from reenactory.tasks.running.planning import Plan
+from reenactory.tasks.running.planning import Plan, plan_shard
 from reenactory.tasks.stage import Job
 
 QUALITY = {"track_iou_min": 0.5, "face_px_min": 100, "faces_max": 1, "blur": 20.0, "crop_mode": "square"}
@@ -53,11 +55,19 @@ class Bucket:
         patch.setattr(dataset, "_coefficients", lambda store, rows: dataset.FACE3D.empty_table())
         told = RecordIndex.told
         patch.setattr(RecordIndex, "told", lambda *given: self._count(told, *given))
+        told_all = RecordIndex.told_all
+        patch.setattr(RecordIndex, "told_all", lambda *given: self._count_all(told_all, *given))
         self.record(VIDEOS)
 
     def _count(self, told: Callable[..., Entry | None], *given: object) -> Entry | None:
         self.asked += 1
         return told(*given)
+
+    def _count_all(
+        self, told_all: Callable[..., dict[str, Entry]], index: RecordIndex, stage: str, keys: list[str]
+    ) -> dict[str, Entry]:
+        self.asked += len(keys)
+        return told_all(index, stage, keys)
 
     def record(self, videos: list[Source], seed: int = 0) -> None:
         """Each video is done, or was refused at one of its five stages."""
@@ -201,3 +211,81 @@ def test_on_a_disk_files_are_looked_at_and_there_are_no_receipts(bucket: Bucket,
     receipts = Receipts(store, "d", believed=True)
     receipts.save()
     assert not receipts.kept and not list(store.list(FOLDER))
+
+
+def test_a_rejected_item_that_is_made_anew_takes_the_receipts_of_all_datasets_along(bucket: Bucket) -> None:
+    """Another dataset of the same videos would say for ever that it is rejected."""
+    bucket.run()
+    assert list(bucket.store.list(FOLDER))
+    known = RecordIndex(bucket.store)
+    known.add(_record(next(iter(known.entries("detect")))))
+    assert list(bucket.store.list(FOLDER))  # without a reason to try again, what is made was not there before
+    again = RecordIndex(bucket.store, retry=["NO_FACE"])
+    again.add(_record(next(iter(again.entries("detect")))))
+    assert not list(bucket.store.list(FOLDER))
+
+
+def _record(entry: Entry) -> Record:
+    return Record.model_construct(
+        stage=entry.stage, key=entry.key, outcome="done", reason=None, detail=None, frames=1, seconds=1.0,
+        facts=entry.facts, files={}, versions=library_versions(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("had_receipts", [False, True])
+def test_a_run_that_has_read_what_is_gone_by_its_end_leaves_no_receipts(bucket: Bucket, had_receipts: bool) -> None:
+    """`store forget` beside a run: what the run knows is older than that."""
+    if had_receipts:
+        bucket.run()
+    running = Receipts(bucket.store, "d", believed=True)
+    running.begin()
+    drop_receipts(bucket.store)
+    running.save()
+    assert not list(bucket.store.list(FOLDER))
+    bucket.run()
+    assert list(bucket.store.list(FOLDER))
+
+
+def test_a_run_that_begins_while_entries_are_taken_out_leaves_no_receipts(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = Receipts(bucket.store, "d", believed=True)
+    put = index_parts.put_part
+    monkeypatch.setattr(index_parts, "put_part", lambda *given: (running.begin(), put(*given))[1])
+    drop_an_entry(bucket)
+    running.save()
+    assert not list(bucket.store.list(FOLDER))
+
+
+def test_a_video_without_rows_is_not_one_that_the_metadata_leaves_out() -> None:
+    named, unnamed = (replace(JOBS, metadata=rows) for rows in ({VIDEOS[0].video_id: ()}, {}))
+    assert named.wants(VIDEOS[0]) != unnamed.wants(VIDEOS[0])
+    assert named.fingerprint(VIDEOS[:1]) != unnamed.fingerprint(VIDEOS[:1])
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("retry", [(), ("NO_FACE",)])
+def test_shards_are_counted_as_videos_one_by_one(bucket: Bucket, seed: int, retry: tuple[str, ...]) -> None:
+    """Of any mixture of done, rejected, missing, disputed and empty."""
+    draw = random.Random(seed)
+    for stage in ("detect", "track", "crop", "matte", "face3d"):
+        entries = list(RecordIndex(bucket.store).entries(stage))
+        rewrite(bucket.store, stage, {entry.key for entry in draw.sample(entries, len(entries) // 5)})
+    bucket.record(VIDEOS[::7], seed=seed + 1)  # what these tell differently is disputed
+    videos = [replace(video, stamp="0:1") if draw.random() < 0.1 else video for video in VIDEOS]
+    index = RecordIndex(bucket.store, retry)
+    together, one_by_one = Plan(0, 1), Plan(0, 1)
+    for first in range(0, len(videos), 50):
+        shard = videos[first : first + 50]
+        together.add(plan_shard(JOBS, shard, Glance(index), 1))
+        for video in shard:
+            one_by_one.add(plan_shard(JOBS, [video], Unforeseen(index), 1))
+    assert together == one_by_one
+    assert together.empty and together.to_compute.total() > 100 and 0 < together.unfinished < len(videos)
+
+
+class Unforeseen(Glance):
+    """Asks for each record when it is needed."""
+
+    def foresee(self, keys: object) -> None:
+        pass
