@@ -50,7 +50,8 @@ class Receipts:
         self.kept = store.remote  # elsewhere files are looked at one by one anyway, and none are written
         self._store = store
         self._path = f"{FOLDER}{digest(dataset)}.parquet"
-        self._written: list[pa.Table] = []
+        self._loose: list[pa.Table] = []  # of one shard each, which take ten times the room
+        self._packed: list[pa.Table] = []
         self._there = self._read() if store.remote and believed else iter(())
         self._here = next(self._there, None)
 
@@ -63,7 +64,9 @@ class Receipts:
     def keep(self, receipt: Receipt) -> None:
         """One for the next run."""
         if self.kept:
-            self._written.append(_row(receipt))
+            self._loose.append(_row(receipt))
+            if len(self._loose) >= SHARDS_AT_ONCE:
+                self._pack()
 
     def begin(self) -> None:
         """Before the index is read: the table is there from now on, so that its loss is seen when it is saved."""
@@ -74,9 +77,13 @@ class Receipts:
         """Write those that were kept, in place of what was there; not if receipts were dropped since the beginning."""
         if not self.kept or not self._store.exists(self._path):
             return
+        self._pack()
         with table_in_parts(self._store, self._path, SCHEMA) as table:
-            for row in sorted(self._written, key=lambda row: str(row["first"][0].as_py())):
-                table.write(row)
+            table.write(pa.concat_tables(self._packed).sort_by("first"))
+
+    def _pack(self) -> None:
+        self._packed.append(pa.concat_tables([SCHEMA.empty_table(), *self._loose]).combine_chunks())
+        self._loose = []
 
     def _read(self) -> Iterator[Receipt]:
         if not self._store.exists(self._path):
