@@ -15,8 +15,8 @@ from reenactory.models.flow3d.config import MAX_RADIUS
 from reenactory.models.flow3d.network import Face, Flow3d, Painted, Warped
 
 BATCH = {"cuda": 32, "cpu": 4}
-NOBODY = 0.05  # alpha that a network leaves where nobody is
-EDGE, RIM = 0.008, 0.03  # around the person now, and around where they were, in sides of the picture
+NOBODY = 0.05  # alpha that a matting or a network leaves where nobody is
+EDGE, RIM = 0.008, 0.015  # around the person now, and around where they were, in sides of the picture
 DRAWN, LEFT = 0.3, 0.7  # of a pixel, that a stage kept: under the first it was drawn anew, over the second it was left
 
 
@@ -143,6 +143,7 @@ def keep_background(painted: Tensor, alpha: Tensor, matte: Tensor, frame: Tensor
     """
     side = frame.shape[-1]
     alpha = _resized(torch.where(alpha > NOBODY, alpha, 0.0), side).clamp(0, 1)
+    matte = torch.where(matte > NOBODY, matte, 0.0)
     there = _widened(torch.maximum(alpha, matte), max(1, round(EDGE * side)))
     left = _widened((matte - alpha).clamp(min=0), round(RIM * side))
     mask = torch.maximum(there, left)

