@@ -74,6 +74,13 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(chosen.threads)
     torch.backends.cudnn.benchmark = True  # the shapes never change
     torch.set_flush_denormal(True)  # of Adam's second moments, on the CPU
+    try:
+        return _train(chosen)
+    finally:  # a setting of the whole process, which may go on with other work
+        torch.set_flush_denormal(False)
+
+
+def _train(chosen: argparse.Namespace) -> int:
     device = torch.device(chosen.device if chosen.device != "auto" else _best_device())
     pack = Pack(chosen.pack, RESIDENT_BYTES)
     config = configured(chosen, pack)
